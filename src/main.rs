@@ -1,0 +1,3 @@
+//! Starts the chosen run mode; nothing else.
+
+fn main() {}

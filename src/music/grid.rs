@@ -1,0 +1,1 @@
+//! Text grids for drums and piano rolls.
