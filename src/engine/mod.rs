@@ -13,6 +13,7 @@
 //! Not here: what is sent out (`conductor::shape`), training (`train`).
 
 pub mod heard;
+pub mod lstm;
 
 pub use heard::{Heard, HeardNote, History};
 

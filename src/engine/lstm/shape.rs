@@ -1,0 +1,86 @@
+//! The shape of the band LSTM: how big it is, and the one list of its tensors that loading, saving, training and
+//! playing read. Names and gate order are PyTorch's (`nn.EmbeddingBag`, `nn.LSTM`: i, f, g, o).
+
+use crate::music::Role;
+
+/// Classes of a pitched role's decision: END and the pitches 21..=108.
+pub const PITCHED_CLASSES: usize = 89;
+/// Classes of the drums' decision: END and the kit's rows.
+pub const DRUM_CLASSES: usize = 14;
+/// Rows of the table of chosen notes: kit rows, then 88 pitches for each of bass, chords, lead.
+pub const CHOSEN_ROWS: usize = 13 + 3 * 88;
+/// Duration classes.
+pub const DURATIONS: usize = 11;
+/// Velocity bins.
+pub const VELOCITIES: usize = 16;
+/// Offset bins.
+pub const OFFSETS: usize = 15;
+/// Rows of `detail.velocity_given`: a duration class each, and one for drums, which have none.
+pub const VELOCITY_GIVEN: usize = DURATIONS + 1;
+
+/// Sizes of one net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows of the step features' table.
+    pub features: usize,
+    /// Rows of the decisions' context table.
+    pub context: usize,
+    /// Width of a feature row.
+    pub embed: usize,
+    /// Units of an LSTM layer.
+    pub hidden: usize,
+    /// LSTM layers.
+    pub layers: usize,
+    /// Width of the decisions' hidden layer.
+    pub decide: usize,
+    /// Width of the details' hidden layer.
+    pub detail: usize,
+}
+
+/// Classes of this role's decision, END included.
+pub fn classes_of(role: Role) -> usize {
+    if role.is_pitched() { PITCHED_CLASSES } else { DRUM_CLASSES }
+}
+
+impl Shape {
+    /// The shape of MODEL sizes 96, 256, 128 around an LSTM of `layers` x `hidden`.
+    pub fn new(features: usize, context: usize, hidden: usize, layers: usize) -> Shape {
+        Shape { features, context, embed: 96, hidden, layers, decide: 256, detail: 128 }
+    }
+
+    /// Name and dimensions of every tensor, in file order.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let (h4, d, t) = (4 * self.hidden, self.decide, self.detail);
+        let mut list = vec![("features.weight".to_owned(), vec![self.features, self.embed])];
+        for layer in 0..self.layers {
+            let input = if layer == 0 { self.embed } else { self.hidden };
+            list.push((format!("lstm.weight_ih_l{layer}"), vec![h4, input]));
+            list.push((format!("lstm.weight_hh_l{layer}"), vec![h4, self.hidden]));
+            list.push((format!("lstm.bias_ih_l{layer}"), vec![h4]));
+            list.push((format!("lstm.bias_hh_l{layer}"), vec![h4]));
+        }
+        let mut add = |name: &str, dims: &[usize]| list.push((name.to_owned(), dims.to_vec()));
+        add("decide.hidden.weight", &[d, self.hidden]);
+        add("decide.hidden.bias", &[d]);
+        add("decide.context.weight", &[self.context, d]);
+        for role in crate::music::ROLES {
+            add(&format!("decide.out.{}.weight", role.name()), &[classes_of(role), d]);
+            add(&format!("decide.out.{}.bias", role.name()), &[classes_of(role)]);
+        }
+        add("detail.hidden.weight", &[t, d]);
+        add("detail.hidden.bias", &[t]);
+        add("detail.context.weight", &[CHOSEN_ROWS, t]);
+        for (name, classes) in [("duration", DURATIONS), ("velocity", VELOCITIES), ("offset", OFFSETS)] {
+            add(&format!("detail.{name}.weight"), &[classes, t]);
+            add(&format!("detail.{name}.bias"), &[classes]);
+        }
+        add("detail.velocity_given.weight", &[VELOCITY_GIVEN, VELOCITIES]);
+        add("detail.offset_given.weight", &[VELOCITIES, OFFSETS]);
+        list
+    }
+
+    /// Numbers in all tensors together.
+    pub fn parameters(&self) -> usize {
+        self.tensors().iter().map(|(_, dims)| dims.iter().product::<usize>()).sum()
+    }
+}
