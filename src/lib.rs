@@ -11,6 +11,7 @@ pub mod conductor;
 pub mod corpus;
 pub mod engine;
 pub mod limits;
+pub mod message;
 pub mod midi;
 pub mod music;
 pub mod output;

@@ -1,1 +1,26 @@
-//! steer.
+//! Steer: what the performer wants, in one value.
+//!
+//! Owns: the table [`CONTROLS`], [`Signal`] (numbers that move in musical time), [`Edit`], [`When`], [`Steering`].
+//! Called from: the conductor (applies edits), the script host and the screen (make edits); plain values, no threads.
+//! Units: those of each control's row; time in steps.
+//!
+//! Invariants
+//! - Scripts, keys and controllers change the music only through an [`Edit`].
+//! - A control's value is always inside its row's range when it is read.
+//! - `Steering::apply` never fails: an edit that names an unknown part does nothing and says so.
+//!
+//! Not here: when an edit takes effect (`conductor`), what a script may say (`script`).
+
+mod control;
+mod edit;
+mod out;
+mod program;
+mod signal;
+mod steering;
+
+pub use control::{CONTROLS, Control, ControlInfo, Scope, control_named};
+pub use edit::{Edit, When};
+pub use out::OutSpec;
+pub use program::{Call, Every, Job, Program, ScriptFault, Section};
+pub use signal::{Moment, Moving, Signal};
+pub use steering::{Hold, PartSteering, SectionNow, Steering};

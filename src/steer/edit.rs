@@ -1,0 +1,108 @@
+//! Edits: the one language in which scripts, keys and controllers change the music.
+
+use super::{Control, OutSpec, Signal};
+use crate::music::{Key, Progression, Role, StyleBlend};
+use crate::time::Metre;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// When an edit takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum When {
+    /// From the first step that is not yet handed over.
+    #[default]
+    Now,
+    /// From the next beat.
+    NextBeat,
+    /// From the next bar line.
+    NextBar,
+    /// When the section changes (or at the next bar line when there is no form).
+    NextSection,
+}
+
+/// One change of what the performer wants. A part is named; `None` means every part.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Sets a control; `None` gives it back to its default.
+    Set {
+        /// The part, for controls of a part.
+        part: Option<Arc<str>>,
+        /// Which knob.
+        control: Control,
+        /// Its value or signal.
+        value: Option<Signal>,
+    },
+    /// Declares a part; a part of this name that exists keeps its state.
+    Part {
+        /// Its name.
+        name: Arc<str>,
+        /// Its role.
+        role: Role,
+    },
+    /// Takes a part out of the band.
+    Remove {
+        /// Its name.
+        part: Arc<str>,
+    },
+    /// Which engine plays the part.
+    Engine {
+        /// The part.
+        part: Arc<str>,
+        /// Name of a row of `engine::ENGINES`.
+        engine: Arc<str>,
+    },
+    /// Where the part goes.
+    Out {
+        /// The part.
+        part: Arc<str>,
+        /// The output.
+        out: OutSpec,
+    },
+    /// The style blend.
+    Style {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+        /// The blend; empty leaves it to the model.
+        blend: StyleBlend,
+    },
+    /// Silences a part (the model goes on).
+    Mute {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+        /// On or off.
+        on: bool,
+    },
+    /// Silences all parts without it.
+    Solo {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+        /// On or off.
+        on: bool,
+    },
+    /// Loops the last bars that were played.
+    Hold {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+        /// How many bars; 0 lets go.
+        bars: u32,
+    },
+    /// Draws other numbers for what is planned.
+    Reroll {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+    },
+    /// The key; `None` leaves it to the model.
+    Key(Option<Key>),
+    /// The chords, from the step at which the edit takes effect (bar line if `When::NextBar`).
+    Chords(Arc<Progression>),
+    /// The metre, from the next bar line.
+    Metre(Metre),
+    /// The seed of all chance.
+    Seed(u64),
+    /// Bars planned ahead, 1..=8.
+    PlanBars(u32),
+    /// Jump to a section of the form by name, at the next bar line.
+    Section(Arc<str>),
+    /// A sentence for the log.
+    Say(String),
+}
