@@ -12,8 +12,12 @@ pub struct HeardNote {
     pub note: StepNote,
 }
 
-/// Steps that a history reaches back: two of the longest bars and some.
-pub const HISTORY_STEPS: usize = 128;
+/// Steps before the present one that engines look at: two of the longest bars and some.
+pub const LOOKBACK_STEPS: usize = 128;
+/// Steps that a history keeps: what engines look at, and the longest plan (8 bars of 48 steps), so that a rewind over
+/// the whole plan leaves nothing missing.
+pub const HISTORY_STEPS: usize =
+    LOOKBACK_STEPS + (crate::limits::PLAN_BARS_MAX * crate::limits::BAR_STEPS_MAX) as usize;
 /// Notes kept of one step; what is beyond is not heard.
 pub const HEARD_PER_STEP: usize = 48;
 
@@ -99,4 +103,41 @@ pub struct Heard<'a> {
     pub history: &'a History,
     /// Notes of this step that other parts have already chosen.
     pub now: &'a [HeardNote],
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    fn at(step: u64) -> [HeardNote; 1] {
+        [HeardNote { role: Role::Bass, note: StepNote::new(30 + (step % 40) as u8, 80, 3) }]
+    }
+
+    #[test]
+    fn truncating_is_as_if_it_had_never_been_there() {
+        let plan = (HISTORY_STEPS - LOOKBACK_STEPS) as u64;
+        let (mut straight, mut rewound) = (History::new(StepIndex(7)), History::new(StepIndex(7)));
+        (7..1000).for_each(|s| straight.push(&at(s)));
+        (7..1000).for_each(|s| rewound.push(&at(s)));
+        (0..plan).for_each(|_| rewound.push(&at(3)));
+        rewound.truncate(StepIndex(1000));
+        assert_eq!(rewound.next(), straight.next());
+        for back in 1..=LOOKBACK_STEPS as u64 {
+            assert_eq!(rewound.back(back), straight.back(back), "{back}");
+            assert_eq!(rewound.back(back), at(1000 - back));
+        }
+        rewound.push(&at(1000));
+        assert_eq!(rewound.back(1), at(1000));
+    }
+
+    #[test]
+    fn unknown_steps_are_silent() {
+        let mut history = History::new(StepIndex(10));
+        history.push(&at(10));
+        assert!(history.step(StepIndex(9)).is_empty() && history.step(StepIndex(11)).is_empty());
+        assert!(history.back(0).is_empty() && history.back(2).is_empty() && history.back(99).is_empty());
+        history.truncate(StepIndex(3));
+        assert_eq!(history.next(), StepIndex(3));
+        assert!(history.step(StepIndex(10)).is_empty());
+    }
 }
