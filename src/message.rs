@@ -12,7 +12,7 @@
 use crate::music::{Role, StepNote};
 use crate::steer::{Edit, OutSpec, ScriptFault, Steering, When};
 use crate::time::{Bpm, Nanos, Place, StepIndex, Tick};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// What the screen, the file watcher or the wiring ask of the conductor.
 #[derive(Clone, Debug)]
@@ -273,4 +273,60 @@ pub struct Snapshot {
     pub plan_us: (u32, u32),
     /// Engine failures that were covered up so far.
     pub engine_faults: u64,
+}
+
+/// A cell of which only the newest value counts. Clones share it.
+///
+/// The lock inside is held for a pointer's copy only; values are built before and dropped after it.
+#[derive(Debug)]
+pub struct Latest<T>(Arc<Mutex<Arc<T>>>);
+
+impl<T> Latest<T> {
+    /// A cell that holds `first`.
+    pub fn new(first: T) -> Latest<T> {
+        Latest(Arc::new(Mutex::new(Arc::new(first))))
+    }
+
+    /// The newest value.
+    pub fn get(&self) -> Arc<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a new value in; for threads that may wait.
+    pub fn put(&self, value: T) {
+        let mut value = Arc::new(value);
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), &mut value);
+    }
+
+    /// Puts a new value in unless somebody else holds the cell at this very moment; for the thread that keeps time.
+    /// False when the value was dropped.
+    pub fn try_put(&self, value: T) -> bool {
+        let mut value = Arc::new(value);
+        match self.0.try_lock() {
+            Ok(mut cell) => std::mem::swap(&mut *cell, &mut value),
+            Err(TryLockError::Poisoned(cell)) => std::mem::swap(&mut *cell.into_inner(), &mut value),
+            Err(TryLockError::WouldBlock) => return false,
+        }
+        true
+    }
+}
+
+impl<T> Clone for Latest<T> {
+    fn clone(&self) -> Self {
+        Latest(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[test]
+    fn the_newest_value_wins_and_clones_share_it() {
+        let cell = Latest::new(1);
+        let other = cell.clone();
+        other.put(2);
+        assert!(cell.try_put(3));
+        assert_eq!(*other.get(), 3);
+    }
 }
