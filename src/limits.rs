@@ -35,6 +35,10 @@ pub const SCRIPT_BYTES: usize = 1 << 20;
 pub const MIDI_FILE_BYTES: u64 = 16 << 20;
 /// Notes accepted from one MIDI file.
 pub const MIDI_FILE_NOTES: usize = 400_000;
+/// Longest MIDI file that is read, in sixteenths: nine hours at 120. Keeps a crafted file from taking the memory.
+pub const MIDI_FILE_STEPS: u32 = 1 << 18;
+/// Files read from one corpus folder: two orders of magnitude above the largest shipped one.
+pub const CORPUS_FILES: usize = 200_000;
 /// Bars that the player repeats from memory when no plan comes, before it is silent on purpose.
 pub const FALLBACK_BARS: u32 = 8;
 /// Voices of the internal synth.

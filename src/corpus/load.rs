@@ -1,0 +1,241 @@
+//! Finding the files of a corpus, reading them on all cores, and keeping the result in the cache.
+
+use super::cache::{self, Outcome, Stamp};
+use super::catalogue::{Catalogue, refusal};
+use super::piece::{Corpus, Piece, Split};
+use super::quantise::{Sheet, understand};
+use super::styles::style_of;
+use crate::limits::{CORPUS_FILES, MIDI_FILE_BYTES};
+use crate::midi;
+use crate::music::{Chance, Purpose};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// How far loading has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Files that are done.
+    pub done: usize,
+    /// Files in all.
+    pub total: usize,
+}
+
+/// Why nothing can be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// A folder that cannot be read.
+    #[error("cannot read the corpus folder {}: {source}; give the path of a folder with MIDI files", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// More than `limits::CORPUS_FILES`.
+    #[error("{} holds more than {CORPUS_FILES} MIDI files; give a smaller folder", path.display())]
+    TooManyFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A MIDI file that was found, with what its folders say.
+struct Found {
+    path: PathBuf,
+    corpus: Arc<str>,
+    folder_style: Arc<str>,
+    split: Option<Split>,
+    catalogue: Option<Arc<Catalogue>>,
+}
+
+/// Loads every MIDI file below the folders (or the single files given), in the order of the folders and then of names.
+///
+/// A folder with a `metadata.csv` is a corpus of its own. Sub-folders `train`, `valid` and `test` decide the split; without them the
+/// metadata's `split` column does, else the work's name (90 / 5 / 5).
+///
+/// # Errors
+/// When a folder cannot be read or holds too many files. Single files that cannot be read are listed in `left_out`.
+pub fn load(dirs: &[PathBuf], progress: &mut dyn FnMut(Progress)) -> Result<Corpus, CorpusError> {
+    load_with_cache(dirs, cache::folder().as_deref(), progress)
+}
+
+/// [`load`] with the folder of the cache given; `None` works without a cache.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_with_cache(
+    dirs: &[PathBuf],
+    cache_folder: Option<&Path>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Corpus, CorpusError> {
+    let lists: Vec<Vec<Found>> = dirs.iter().map(|dir| find(dir)).collect::<Result<_, _>>()?;
+    let total = lists.iter().map(Vec::len).sum();
+    let mut done = 0;
+    let mut corpus = Corpus::default();
+    for (dir, found) in dirs.iter().zip(lists) {
+        let cache_file = cache_folder.map(|folder| cache::file_for(folder, dir));
+        let mut known = cache_file.as_deref().map(cache::read).unwrap_or_default();
+        let known_before = known.len();
+        let mut entries: Vec<(Stamp, Outcome)> = Vec::with_capacity(found.len());
+        let mut fresh = 0;
+        for batch in found.chunks(64) {
+            let stamps: Vec<Stamp> = batch.iter().map(|f| stamp(dir, &f.path)).collect();
+            let cached: Vec<Option<Outcome>> = stamps.iter().map(|s| known.remove(s)).collect();
+            fresh += cached.iter().filter(|c| c.is_none()).count();
+            let outcomes: Vec<Outcome> = stamps
+                .par_iter()
+                .zip(cached)
+                .zip(batch)
+                .map(|((stamp, cached), found)| cached.unwrap_or_else(|| read_file(&found.path, stamp.size)))
+                .collect();
+            entries.extend(stamps.into_iter().zip(outcomes));
+            done += batch.len();
+            progress(Progress { done, total });
+        }
+        if let Some(file) = cache_file.filter(|_| fresh > 0 || known_before != entries.len()) {
+            // Without a cache everything works, only slower; a full or read-only disk must not stop the training.
+            let _ = cache::write(&file, &entries);
+        }
+        for (found, (_, outcome)) in found.iter().zip(entries) {
+            match outcome.and_then(|sheet| piece(found, sheet)) {
+                Ok(piece) => corpus.pieces.push(piece),
+                Err(reason) => corpus.left_out.push((found.path.clone(), reason)),
+            }
+        }
+    }
+    Ok(corpus)
+}
+
+fn stamp(dir: &Path, path: &Path) -> Stamp {
+    let data = std::fs::metadata(path).ok();
+    let changed = data.as_ref().and_then(|d| d.modified().ok()).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    Stamp {
+        path: path.strip_prefix(dir).unwrap_or(path).to_path_buf(),
+        size: data.map_or(0, |d| d.len()),
+        changed: changed.map_or(0, |d| d.as_nanos() as u64),
+    }
+}
+
+fn read_file(path: &Path, size: u64) -> Outcome {
+    if size > MIDI_FILE_BYTES {
+        return Err(midi::MidiError::TooLarge(size).to_string());
+    }
+    let bytes = std::fs::read(path).map_err(|e| format!("the file cannot be read: {e}"))?;
+    midi::read(&bytes).map_err(|e| e.to_string()).and_then(|file| understand(&file))
+}
+
+/// Adds what folder and metadata say to what the file says.
+fn piece(found: &Found, sheet: Sheet) -> Result<Piece, String> {
+    let name = stem(&found.path);
+    let row = found.catalogue.as_ref().and_then(|c| c.row(&name));
+    let cell = |column: &str| row.and_then(|r| r.get(column)).filter(|v| !v.is_empty());
+    let work = cell("work_group").cloned().unwrap_or_else(|| name.clone());
+    let split =
+        found.split.or_else(|| cell("split").and_then(|s| split_named(s))).unwrap_or_else(|| split_by_name(&work));
+    if let Some(reason) = row.and_then(|r| refusal(&found.corpus, r, split)) {
+        return Err(reason.into());
+    }
+    let mut roles = [false; 4];
+    for note in &sheet.notes {
+        roles[note.role.index()] = true;
+    }
+    Ok(Piece {
+        style: style_of(&found.corpus, row, &found.folder_style),
+        name,
+        corpus: found.corpus.to_string(),
+        work,
+        split,
+        steps: sheet.steps,
+        metres: sheet.metres,
+        roles,
+        has_velocity: sheet.has_velocity,
+        is_performed: sheet.is_performed,
+        key: sheet.key,
+        chords: sheet.chords,
+        notes: sheet.notes,
+    })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn split_named(word: &str) -> Option<Split> {
+    match word.to_lowercase().as_str() {
+        "train" | "training" => Some(Split::Train),
+        "valid" | "validation" | "val" | "dev" => Some(Split::Valid),
+        "test" => Some(Split::Test),
+        _ => None,
+    }
+}
+
+/// 90 / 5 / 5 by the name of the work, without regard to case.
+fn split_by_name(work: &str) -> Split {
+    match Chance::new(Chance::name(&work.to_lowercase())).below(Purpose::Train, 0, 0, 100) {
+        0..=89 => Split::Train,
+        90..=94 => Split::Valid,
+        _ => Split::Test,
+    }
+}
+
+/// Deepest folder that is searched; also ends circles of links.
+const DEPTH: usize = 12;
+
+fn find(dir: &Path) -> Result<Vec<Found>, CorpusError> {
+    let error = |source| CorpusError::Folder { path: dir.to_path_buf(), source };
+    let whole = std::fs::canonicalize(dir).map_err(error)?;
+    let is_file = whole.is_file();
+    let root = if is_file { whole.parent().unwrap_or(Path::new("/")).to_path_buf() } else { whole };
+    let name: Arc<str> = root.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default().into();
+    let context =
+        Found { path: dir.to_path_buf(), corpus: name.clone(), folder_style: name, split: None, catalogue: None };
+    let mut found = Vec::new();
+    if is_file {
+        found.push(context);
+    } else {
+        std::fs::read_dir(dir).map_err(error)?;
+        walk(&context, DEPTH, &mut found);
+        if found.len() > CORPUS_FILES {
+            return Err(CorpusError::TooManyFiles { path: dir.to_path_buf() });
+        }
+    }
+    Ok(found)
+}
+
+/// Collects the MIDI files below `context.path`; folders that cannot be read are passed over.
+fn walk(context: &Found, depth: usize, found: &mut Vec<Found>) {
+    let Ok(entries) = std::fs::read_dir(&context.path) else { return };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).take(2 * CORPUS_FILES).collect();
+    paths.sort();
+    let own = Catalogue::read(&context.path).map(Arc::new);
+    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let corpus = if own.is_some() { name(&context.path).into() } else { context.corpus.clone() };
+    let catalogue = own.or_else(|| context.catalogue.clone());
+    for path in paths {
+        let file = name(&path);
+        if file.starts_with('.') || found.len() > CORPUS_FILES {
+            continue;
+        }
+        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let below = |folder_style, split| Found {
+            path: path.clone(),
+            corpus: corpus.clone(),
+            folder_style,
+            split,
+            catalogue: catalogue.clone(),
+        };
+        if path.is_dir() {
+            let split = split_named(&file);
+            // Folders that only sort files say nothing about the style.
+            let is_style = split.is_none() && !matches!(file.to_lowercase().as_str(), "midi" | "mid" | "files");
+            let style = if is_style { file.into() } else { context.folder_style.clone() };
+            if depth > 0 {
+                walk(&below(style, split.or(context.split)), depth - 1, found);
+            }
+        } else if matches!(ending.as_str(), "mid" | "midi" | "smf" | "kar") {
+            found.push(below(context.folder_style.clone(), context.split));
+        }
+    }
+}
