@@ -1,1 +1,14 @@
-//! train.
+//! Train: makes models from corpora, and says how good they are.
+//!
+//! Owns: the fused training ops ([`ops`]), the net over candle variables, the optimiser, checkpoints, `eval`.
+//! Called from: the command line (its own threads, never the conductor's).
+//! Units: nats inside, bits per note in reports; steps are sixteenths.
+//!
+//! Invariants
+//! - Every random draw comes from `music::Chance` with an address, so a resumed run continues the same curve.
+//! - A checkpoint on disk is always whole: a full disk or an interruption leaves the last good one.
+//!
+//! Not here: the features' meaning (`token`), live playing (`engine::lstm`).
+
+pub mod kernel;
+pub mod ops;

@@ -1,0 +1,273 @@
+//! The output layers with their losses: linear, masked softmax, cross-entropy and all gradients in one pass.
+//!
+//! A cross-entropy's slope is known as soon as the loss is, so the forward pass already makes the gradients (for an
+//! upstream gradient of 1) and the backward pass hands them out, scaled.
+
+use super::{Pool, floats, tensor};
+use crate::engine::lstm::shape::{DURATIONS, OFFSETS, VELOCITIES, VELOCITY_GIVEN, classes_of};
+use crate::music::ROLES;
+use crate::train::kernel::{Mat, exp, matmul, vectorised};
+use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the roles chose: decisions of drums first, then bass, chords, lead.
+#[derive(Clone, Debug, Default)]
+pub struct RoleTargets {
+    /// Where each role's decisions end.
+    pub ends: [usize; 4],
+    /// The class that was chosen.
+    pub class: Vec<u16>,
+    /// Classes 1..=this are masked out: a set is listed upwards.
+    pub last: Vec<u16>,
+    /// Weight of the decision in the loss.
+    pub weight: Vec<f32>,
+}
+
+/// What the details of chosen notes are.
+#[derive(Clone, Debug, Default)]
+pub struct DetailTargets {
+    /// Duration class; [`DURATIONS`] for drums, which have none.
+    pub duration: Vec<u8>,
+    /// Velocity bin.
+    pub velocity: Vec<u8>,
+    /// Offset bin.
+    pub offset: Vec<u8>,
+    /// Weights of the three in the loss.
+    pub weight: Vec<[f32; 3]>,
+}
+
+/// Gradients made in the forward pass: of the input, the weight and the bias.
+type Grads = Mutex<Option<[Vec<f32>; 3]>>;
+
+/// Turns logits into `weight * (softmax - onehot)` and gives the cross-entropy in nats. Classes 1..=`last` are masked.
+#[inline(always)]
+fn cross_entropy(logits: &mut [f32], class: usize, last: usize, weight: f32) -> f32 {
+    for x in &mut logits[1..=last] {
+        *x = f32::NEG_INFINITY;
+    }
+    let top = logits.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+    let at_class = logits[class] - top;
+    let mut sum = 0.0;
+    for x in logits.iter_mut() {
+        *x = exp(*x - top);
+    }
+    for x in &mut logits[1..=last] {
+        *x = 0.0;
+    }
+    for x in logits.iter() {
+        sum += *x;
+    }
+    let scale = weight / sum;
+    for x in logits.iter_mut() {
+        *x *= scale;
+    }
+    logits[class] -= weight;
+    sum.ln() - at_class
+}
+
+/// Scales the stored gradients by the upstream one and hands them out.
+fn hand_out(grads: &Grads, args: [&Tensor; 3], upstream: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    let upstream = upstream.to_scalar::<f32>()?;
+    let made = grads.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let [a, w, b] = made.ok_or_else(|| Error::Msg("a head without gradients went back".into()))?;
+    let give = |mut grad: Vec<f32>, like: &Tensor| {
+        if upstream != 1.0 {
+            grad.iter_mut().for_each(|g| *g *= upstream);
+        }
+        tensor(grad, like.dims()).map(Some)
+    };
+    Ok((give(a, args[0])?, give(w, args[1])?, give(b, args[2])?))
+}
+
+/// The op: `(a (decisions, width), weight (classes of all roles, width), bias) -> sum of weighted cross-entropies`.
+pub struct Heads {
+    targets: Arc<RoleTargets>,
+    with_grads: bool,
+    pool: Pool,
+    nats: Arc<Mutex<Vec<f32>>>,
+    grads: Grads,
+}
+
+impl Heads {
+    /// Heads for these decisions; gradients are made only when asked for.
+    pub fn new(targets: Arc<RoleTargets>, with_grads: bool, pool: &Pool) -> Heads {
+        Heads { targets, with_grads, pool: pool.clone(), nats: Arc::default(), grads: Mutex::default() }
+    }
+    /// Where every decision's cross-entropy in nats is found once the op has run.
+    pub fn nats(&self) -> Arc<Mutex<Vec<f32>>> {
+        self.nats.clone()
+    }
+
+    fn forward(&self, a: &[f32], width: usize, weight: &[f32], bias: &[f32]) -> Result<f32> {
+        let t = &self.targets;
+        let count = t.class.len();
+        let classes: usize = ROLES.iter().map(|r| classes_of(*r)).sum();
+        let fits = a.len() == count * width && weight.len() == classes * width && bias.len() == classes;
+        if !fits || t.last.len() != count || t.weight.len() != count || t.ends[3] != count {
+            return Err(Error::Msg("the arguments of the heads do not fit".into()));
+        }
+        let (mut nats, mut loss) = (vec![0.0; count], 0.0f64);
+        let [mut da, mut dw, mut db] = [vec![0.0; a.len()], vec![0.0; weight.len()], vec![0.0; bias.len()]];
+        let (mut first, mut first_class) = (0, 0);
+        for (role, end) in ROLES.into_iter().zip(t.ends) {
+            let (n, m, threads) = (end - first, classes_of(role), self.pool.threads);
+            let w = Mat::new(&weight[first_class * width..], m, width, width);
+            let x = Mat::new(&a[first * width..], n, width, width);
+            let mut logits = Vec::with_capacity(n * m);
+            (0..n).for_each(|_| logits.extend_from_slice(&bias[first_class..][..m]));
+            self.pool.run(|| matmul(&mut logits, m, x, w.t(), true, threads));
+            for (i, row) in logits.chunks_exact_mut(m).enumerate() {
+                let (class, last) = (usize::from(t.class[first + i]), usize::from(t.last[first + i]));
+                if class >= m || last >= m || (class > 0 && class <= last) {
+                    return Err(Error::Msg(format!("class {class} after {last} of {m}")));
+                }
+                let weight = t.weight[first + i];
+                let one = vectorised(
+                    #[inline(always)]
+                    || cross_entropy(row, class, last, weight),
+                );
+                nats[first + i] = one;
+                loss += f64::from(one * weight);
+                db[first_class..][..m].iter_mut().zip(row).for_each(|(b, d)| *b += *d);
+            }
+            if self.with_grads {
+                let slope = Mat::new(&logits, n, m, m);
+                self.pool.run(|| {
+                    matmul(&mut da[first * width..], width, slope, w, false, threads);
+                    matmul(&mut dw[first_class * width..], width, slope.t(), x, false, threads);
+                });
+            }
+            (first, first_class) = (end, first_class + m);
+        }
+        *self.nats.lock().unwrap_or_else(PoisonError::into_inner) = nats;
+        *self.grads.lock().unwrap_or_else(PoisonError::into_inner) = self.with_grads.then_some([da, dw, db]);
+        Ok(loss as f32)
+    }
+}
+
+/// The op: `(b (notes, width), weight (42, width), bias (42 + 12 x 16 + 16 x 15)) -> sum of weighted cross-entropies`.
+///
+/// Rows of the weight: durations, velocities, offsets; behind the three biases the bias holds the rows of
+/// `velocity_given` and `offset_given`.
+pub struct Details {
+    targets: Arc<DetailTargets>,
+    with_grads: bool,
+    pool: Pool,
+    nats: Arc<Mutex<Vec<[f32; 3]>>>,
+    grads: Grads,
+}
+
+/// Classes of the three details together.
+pub const DETAIL_CLASSES: usize = DURATIONS + VELOCITIES + OFFSETS;
+/// Numbers of the details' bias with both given-tables behind it.
+pub const DETAIL_BIAS: usize = DETAIL_CLASSES + VELOCITY_GIVEN * VELOCITIES + VELOCITIES * OFFSETS;
+
+impl Details {
+    /// Details of these notes; gradients are made only when asked for.
+    pub fn new(targets: Arc<DetailTargets>, with_grads: bool, pool: &Pool) -> Details {
+        Details { targets, with_grads, pool: pool.clone(), nats: Arc::default(), grads: Mutex::default() }
+    }
+    /// Where every note's cross-entropies (duration, velocity, offset) in nats are found once the op has run.
+    pub fn nats(&self) -> Arc<Mutex<Vec<[f32; 3]>>> {
+        self.nats.clone()
+    }
+
+    fn forward(&self, b: &[f32], width: usize, weight: &[f32], bias: &[f32]) -> Result<f32> {
+        let t = &self.targets;
+        let n = t.duration.len();
+        let fits = b.len() == n * width && weight.len() == DETAIL_CLASSES * width && bias.len() == DETAIL_BIAS;
+        if !fits || t.velocity.len() != n || t.offset.len() != n || t.weight.len() != n {
+            return Err(Error::Msg("the arguments of the details do not fit".into()));
+        }
+        let mut logits = Vec::with_capacity(n * DETAIL_CLASSES);
+        (0..n).for_each(|_| logits.extend_from_slice(&bias[..DETAIL_CLASSES]));
+        let w = Mat::new(weight, DETAIL_CLASSES, width, width);
+        let x = Mat::new(b, n, width, width);
+        self.pool.run(|| matmul(&mut logits, DETAIL_CLASSES, x, w.t(), true, self.pool.threads));
+        let (mut nats, mut loss) = (vec![[0.0f32; 3]; n], 0.0f64);
+        let [mut da, mut dw, mut db] = [vec![0.0; b.len()], vec![0.0; weight.len()], vec![0.0; DETAIL_BIAS]];
+        for (i, row) in logits.chunks_exact_mut(DETAIL_CLASSES).enumerate() {
+            let (duration, velocity, offset) = (usize::from(t.duration[i]), usize::from(t.velocity[i]), usize::from(t.offset[i]));
+            if duration > DURATIONS || velocity >= VELOCITIES || offset >= OFFSETS {
+                return Err(Error::Msg("a detail is out of range".into()));
+            }
+            nats[i] = vectorised(
+                #[inline(always)]
+                || detail_row(row, bias, &mut db, [duration, velocity, offset], t.weight[i]),
+            );
+            loss += nats[i].iter().zip(t.weight[i]).map(|(x, w)| f64::from(x * w)).sum::<f64>();
+        }
+        if self.with_grads {
+            let slope = Mat::new(&logits, n, DETAIL_CLASSES, DETAIL_CLASSES);
+            self.pool.run(|| {
+                matmul(&mut da, width, slope, w, false, self.pool.threads);
+                matmul(&mut dw, width, slope.t(), x, false, self.pool.threads);
+            });
+        }
+        *self.nats.lock().unwrap_or_else(PoisonError::into_inner) = nats;
+        *self.grads.lock().unwrap_or_else(PoisonError::into_inner) = self.with_grads.then_some([da, dw, db]);
+        Ok(loss as f32)
+    }
+}
+
+/// One note: its logits become slopes, which are added to the biases and the given-rows too.
+#[inline(always)]
+fn detail_row(row: &mut [f32], bias: &[f32], db: &mut [f32], chosen: [usize; 3], weight: [f32; 3]) -> [f32; 3] {
+    let [duration, velocity, offset] = chosen;
+    let velocity_row = DETAIL_CLASSES + duration * VELOCITIES;
+    let offset_row = DETAIL_CLASSES + VELOCITY_GIVEN * VELOCITIES + velocity * OFFSETS;
+    let (durations, rest) = row.split_at_mut(DURATIONS);
+    let (velocities, offsets) = rest.split_at_mut(VELOCITIES);
+    velocities.iter_mut().zip(&bias[velocity_row..]).for_each(|(x, b)| *x += b);
+    offsets.iter_mut().zip(&bias[offset_row..]).for_each(|(x, b)| *x += b);
+    let mut nats = [0.0; 3];
+    if duration < DURATIONS {
+        nats[0] = cross_entropy(durations, duration, 0, weight[0]);
+    } else {
+        durations.fill(0.0);
+    }
+    nats[1] = cross_entropy(velocities, velocity, 0, weight[1]);
+    nats[2] = cross_entropy(offsets, offset, 0, weight[2]);
+    db[velocity_row..].iter_mut().zip(&*velocities).for_each(|(b, d)| *b += d);
+    db[offset_row..].iter_mut().zip(&*offsets).for_each(|(b, d)| *b += d);
+    db.iter_mut().zip(&*row).for_each(|(b, d)| *b += d);
+    nats
+}
+
+macro_rules! loss_op {
+    ($op:ty, $name:literal) => {
+        impl CustomOp3 for $op {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn cpu_fwd(
+                &self,
+                a: &CpuStorage,
+                al: &Layout,
+                w: &CpuStorage,
+                wl: &Layout,
+                b: &CpuStorage,
+                bl: &Layout,
+            ) -> Result<(CpuStorage, Shape)> {
+                let (_, width) = al.shape().dims2()?;
+                let loss = self.forward(floats(a, al)?, width, floats(w, wl)?, floats(b, bl)?)?;
+                Ok((CpuStorage::F32(vec![loss]), Shape::from(())))
+            }
+
+            fn bwd(
+                &self,
+                a: &Tensor,
+                w: &Tensor,
+                b: &Tensor,
+                _: &Tensor,
+                up: &Tensor,
+            ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+                hand_out(&self.grads, [a, w, b], up)
+            }
+        }
+    };
+}
+
+loss_op!(Heads, "heads");
+loss_op!(Details, "details");

@@ -1,0 +1,97 @@
+//! Ops of the trainer: candle custom ops with hand-written gradients, each fused over a whole batch.
+//!
+//! Every op is made anew for a forward pass, keeps what its backward pass needs, and is first-order only.
+//! Rows are ordered by shard, then time, then piece ([`Rows`]), so that every shard runs through time alone.
+
+mod bag;
+mod dropout;
+mod heads;
+mod linear;
+mod lstm;
+
+pub use bag::{Bags, Mix};
+pub use bag::Bag;
+pub use dropout::{Dropout, mask};
+pub use heads::{DetailTargets, Details, Heads, RoleTargets};
+pub use linear::Linear;
+pub use lstm::{LstmLayer, LstmState};
+
+use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
+use std::sync::Arc;
+
+/// How the rows of a batch lie: `shards` x `steps` x `batch` pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Parts of the batch that run through time on their own, in parallel when there are threads.
+    pub shards: usize,
+    /// Grid steps.
+    pub steps: usize,
+    /// Pieces of one shard.
+    pub batch: usize,
+}
+
+impl Rows {
+    /// Rows of all shards.
+    pub fn total(&self) -> usize {
+        self.shards * self.steps * self.batch
+    }
+    /// The row of a step of a piece; pieces are numbered through all shards.
+    pub fn row(&self, piece: usize, step: usize) -> usize {
+        (piece / self.batch * self.steps + step) * self.batch + piece % self.batch
+    }
+}
+
+/// The trainer's own threads, so that live playing never queues behind it.
+#[derive(Clone)]
+pub struct Pool {
+    /// Threads, at least one.
+    pub threads: usize,
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl Pool {
+    /// A pool; one thread means the caller's own.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn new(threads: usize) -> std::result::Result<Pool, rayon::ThreadPoolBuildError> {
+        let threads = threads.max(1);
+        let build = || rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("train {i}")).build();
+        Ok(Pool { threads, pool: if threads > 1 { Some(Arc::new(build()?)) } else { None } })
+    }
+    /// Runs `work` where rayon's calls use this pool.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+/// The numbers of an op's argument, which must be contiguous f32.
+fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let all = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&all[start..end]),
+        None => Err(Error::Msg("a training op needs contiguous numbers".into())),
+    }
+}
+
+/// The numbers of a tensor, copied out.
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1::<f32>()
+}
+
+/// Gives the numbers of a contiguous f32 tensor to `work` without a copy.
+fn with_values<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        candle_core::Storage::Cpu(cpu) => work(floats(cpu, layout)?),
+        _ => Err(Error::Msg("the fused training ops run on the CPU".into())),
+    }
+}
+
+fn tensor(values: Vec<f32>, dims: &[usize]) -> Result<Tensor> {
+    Tensor::from_vec(values, dims, &candle_core::Device::Cpu)
+}
