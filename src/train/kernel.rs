@@ -157,7 +157,13 @@ mod avx2 {
     /// # Safety
     /// AVX2 and FMA must be there; `a` has `R` rows of `panel.len()` numbers, `out` `R` rows of 16.
     #[target_feature(enable = "avx2,fma")]
-    pub unsafe fn block<const R: usize>(a: *const f32, a_stride: usize, panel: &[Line], out: *mut f32, out_stride: usize) {
+    pub unsafe fn block<const R: usize>(
+        a: *const f32,
+        a_stride: usize,
+        panel: &[Line],
+        out: *mut f32,
+        out_stride: usize,
+    ) {
         let mut sums = [[_mm256_setzero_ps(); 2]; R];
         for (k, line) in panel.iter().enumerate() {
             // SAFETY: a line has 16 numbers; the caller vouches for the rows of `a`.

@@ -10,5 +10,9 @@
 //!
 //! Not here: the features' meaning (`token`), live playing (`engine::lstm`).
 
+#[cfg(test)]
+mod gradients;
 pub mod kernel;
+pub mod net;
 pub mod ops;
+pub mod stock;

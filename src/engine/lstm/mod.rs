@@ -11,7 +11,9 @@
 
 pub mod file;
 pub mod half;
+pub mod net;
 pub mod shape;
 
 pub use file::{Card, Expected, FileError, Precision, Weights};
+pub use net::{Oracle, OracleState};
 pub use shape::Shape;

@@ -115,27 +115,53 @@ impl CustomOp1 for Bag {
     }
 }
 
-/// The op: `(product (steps, width), table (rows, width)) -> gelu(product[step of i] + sum of list i) * keep`, where
+/// Which sums a [`Mix`] takes, in two levels: decisions of one role in one step share most of their rows.
+#[derive(Clone, Debug, Default)]
+pub struct MixPlan {
+    /// For every group the row of the product that it starts from.
+    pub product_row: Vec<u32>,
+    /// For every group the rows that all its members share.
+    pub shared: Bags,
+    /// For every member its group.
+    pub group: Vec<u32>,
+    /// For every member its own rows.
+    pub own: Bags,
+}
+
+impl MixPlan {
+    fn check(&self, products: usize, rows: usize) -> Result<()> {
+        let groups = self.product_row.len();
+        let fits = self.shared.len() == groups && self.own.len() == self.group.len();
+        let known = self.product_row.iter().all(|r| (*r as usize) < products)
+            && self.group.iter().all(|g| (*g as usize) < groups);
+        if !fits || !known {
+            return Err(Error::Msg("the plan of a mix does not fit".into()));
+        }
+        self.shared.check(rows)?;
+        self.own.check(rows)
+    }
+}
+
+/// The op: `(product (steps, width), table (rows, width)) -> gelu(product row + shared rows + own rows) * keep`, where
 /// `keep` is dropout's mask (0 or 1 / (1 - p); empty: none).
 pub struct Mix {
-    bags: Arc<Bags>,
-    steps: Arc<Vec<u32>>,
+    plan: Arc<MixPlan>,
     keep: Vec<f32>,
     pool: Pool,
     slopes: Mutex<Vec<f32>>,
 }
 
 impl Mix {
-    /// `steps[i]` is the row of the product that list `i` is added to.
-    pub fn new(bags: Arc<Bags>, steps: Arc<Vec<u32>>, keep: Vec<f32>, pool: &Pool) -> Mix {
-        Mix { bags, steps, keep, pool: pool.clone(), slopes: Mutex::default() }
+    /// A mix of this plan.
+    pub fn new(plan: Arc<MixPlan>, keep: Vec<f32>, pool: &Pool) -> Mix {
+        Mix { plan, keep, pool: pool.clone(), slopes: Mutex::default() }
     }
 
     #[inline(always)]
-    fn rows(&self, first: usize, product: &[f32], table: &[f32], width: usize, out: &mut [f32], slopes: &mut [f32]) {
+    fn members(&self, first: usize, groups: &[f32], table: &[f32], width: usize, out: &mut [f32], slopes: &mut [f32]) {
         for (i, (o, s)) in out.chunks_exact_mut(width).zip(slopes.chunks_exact_mut(width)).enumerate() {
-            o.copy_from_slice(&product[self.steps[first + i] as usize * width..][..width]);
-            self.bags.sum(first + i, table, o);
+            o.copy_from_slice(&groups[self.plan.group[first + i] as usize * width..][..width]);
+            self.plan.own.sum(first + i, table, o);
             for (o, s) in o.iter_mut().zip(s.iter_mut()) {
                 (*o, *s) = gelu(*o);
             }
@@ -148,6 +174,22 @@ impl Mix {
             }
         }
     }
+
+    fn groups(&self, product: &[f32], table: &[f32], width: usize) -> Vec<f32> {
+        let mut groups = vec![0.0; self.plan.product_row.len() * width];
+        groups.par_chunks_mut(64 * width).enumerate().for_each(|(c, chunk)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (i, o) in chunk.chunks_exact_mut(width).enumerate() {
+                        o.copy_from_slice(&product[self.plan.product_row[c * 64 + i] as usize * width..][..width]);
+                        self.plan.shared.sum(c * 64 + i, table, o);
+                    }
+                },
+            );
+        });
+        groups
+    }
 }
 
 impl CustomOp2 for Mix {
@@ -155,22 +197,28 @@ impl CustomOp2 for Mix {
         "mix"
     }
 
-    fn cpu_fwd(&self, product: &CpuStorage, pl: &Layout, table: &CpuStorage, tl: &Layout) -> Result<(CpuStorage, Shape)> {
-        let ((steps, width), (rows, table_width)) = (pl.shape().dims2()?, tl.shape().dims2()?);
+    fn cpu_fwd(
+        &self,
+        product: &CpuStorage,
+        pl: &Layout,
+        table: &CpuStorage,
+        tl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((products, width), (rows, table_width)) = (pl.shape().dims2()?, tl.shape().dims2()?);
         let (product, table) = (floats(product, pl)?, floats(table, tl)?);
-        let count = self.bags.len();
-        let keep_fits = self.keep.is_empty() || self.keep.len() == count * width;
-        if width != table_width || self.steps.len() != count || !keep_fits || self.steps.iter().any(|s| *s as usize >= steps) {
+        let count = self.plan.group.len();
+        if width != table_width || !(self.keep.is_empty() || self.keep.len() == count * width) {
             return Err(Error::Msg("the arguments of a mix do not fit".into()));
         }
-        self.bags.check(rows)?;
+        self.plan.check(products, rows)?;
         let (mut out, mut slopes) = (vec![0.0; count * width], vec![0.0; count * width]);
         self.pool.run(|| {
+            let groups = self.groups(product, table, width);
             let chunks = out.par_chunks_mut(64 * width).zip(slopes.par_chunks_mut(64 * width));
             chunks.enumerate().for_each(|(c, (out, slopes))| {
                 vectorised(
                     #[inline(always)]
-                    || self.rows(c * 64, product, table, width, out, slopes),
+                    || self.members(c * 64, &groups, table, width, out, slopes),
                 );
             });
         });
@@ -178,10 +226,17 @@ impl CustomOp2 for Mix {
         Ok((CpuStorage::F32(out), Shape::from((count, width))))
     }
 
-    fn bwd(&self, product: &Tensor, table: &Tensor, _: &Tensor, slope: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let ((steps, width), (rows, _)) = (product.dims2()?, table.dims2()?);
+    fn bwd(
+        &self,
+        product: &Tensor,
+        table: &Tensor,
+        _: &Tensor,
+        slope: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let ((products, width), (rows, _)) = (product.dims2()?, table.dims2()?);
         let mut slopes = std::mem::take(&mut *self.slopes.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut dp = vec![0.0; steps * width];
+        let (mut dp, mut dt) = (vec![0.0; products * width], vec![0.0; rows * width]);
+        let mut groups = vec![0.0; self.plan.product_row.len() * width];
         with_values(slope, |upstream| {
             if slopes.len() != upstream.len() {
                 return Err(Error::Msg("a mix went back twice".into()));
@@ -190,14 +245,18 @@ impl CustomOp2 for Mix {
                 #[inline(always)]
                 || {
                     slopes.iter_mut().zip(upstream).for_each(|(s, u)| *s *= u);
-                    for (step, slope) in self.steps.iter().zip(slopes.chunks_exact(width)) {
-                        add_scaled(&mut dp[*step as usize * width..][..width], slope, 1.0);
+                    for (i, slope) in slopes.chunks_exact(width).enumerate() {
+                        add_scaled(&mut groups[self.plan.group[i] as usize * width..][..width], slope, 1.0);
+                        self.plan.own.scatter(i, slope, &mut dt);
+                    }
+                    for (g, slope) in groups.chunks_exact(width).enumerate() {
+                        add_scaled(&mut dp[self.plan.product_row[g] as usize * width..][..width], slope, 1.0);
+                        self.plan.shared.scatter(g, slope, &mut dt);
                     }
                 },
             );
             Ok(())
         })?;
-        let dt = self.bags.scatter_all(&slopes, rows, width);
         Ok((Some(tensor(dp, product.dims())?), Some(tensor(dt, table.dims())?)))
     }
 }

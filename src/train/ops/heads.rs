@@ -66,7 +66,11 @@ fn cross_entropy(logits: &mut [f32], class: usize, last: usize, weight: f32) -> 
 }
 
 /// Scales the stored gradients by the upstream one and hands them out.
-fn hand_out(grads: &Grads, args: [&Tensor; 3], upstream: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+fn hand_out(
+    grads: &Grads,
+    args: [&Tensor; 3],
+    upstream: &Tensor,
+) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
     let upstream = upstream.to_scalar::<f32>()?;
     let made = grads.lock().unwrap_or_else(PoisonError::into_inner).take();
     let [a, w, b] = made.ok_or_else(|| Error::Msg("a head without gradients went back".into()))?;
@@ -187,7 +191,8 @@ impl Details {
         let (mut nats, mut loss) = (vec![[0.0f32; 3]; n], 0.0f64);
         let [mut da, mut dw, mut db] = [vec![0.0; b.len()], vec![0.0; weight.len()], vec![0.0; DETAIL_BIAS]];
         for (i, row) in logits.chunks_exact_mut(DETAIL_CLASSES).enumerate() {
-            let (duration, velocity, offset) = (usize::from(t.duration[i]), usize::from(t.velocity[i]), usize::from(t.offset[i]));
+            let (duration, velocity, offset) =
+                (usize::from(t.duration[i]), usize::from(t.velocity[i]), usize::from(t.offset[i]));
             if duration > DURATIONS || velocity >= VELOCITIES || offset >= OFFSETS {
                 return Err(Error::Msg("a detail is out of range".into()));
             }

@@ -48,11 +48,19 @@ impl CustomOp3 for Linear {
         let mut out = Vec::with_capacity(rows * outputs);
         (0..rows).for_each(|_| out.extend_from_slice(b));
         let product = Mat::new(w, outputs, inputs, inputs).t();
-        self.pool.run(|| matmul(&mut out, outputs, Mat::new(&x, rows, inputs, inputs), product, true, self.pool.threads));
+        self.pool
+            .run(|| matmul(&mut out, outputs, Mat::new(&x, rows, inputs, inputs), product, true, self.pool.threads));
         Ok((CpuStorage::F32(out), Shape::from((rows, outputs))))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (rows, outputs) = dy.dims2()?;
         let (all, inputs) = x.dims2()?;
         let threads = self.pool.threads;

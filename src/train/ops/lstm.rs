@@ -61,7 +61,8 @@ impl LstmLayer {
         if !fits || !state_fits || weight.len() != width * 4 * u {
             return Err(Error::Msg("the arguments of an LSTM layer do not fit".into()));
         }
-        let ordered: Vec<f32> = (0..4 * u).flat_map(|p| weight[natural(p, u) * width..][..width].iter().copied()).collect();
+        let ordered: Vec<f32> =
+            (0..4 * u).flat_map(|p| weight[natural(p, u) * width..][..width].iter().copied()).collect();
         let mut gates = Vec::with_capacity(n * 4 * u);
         let bias: Vec<f32> = (0..4 * u).map(|p| bias[natural(p, u)]).collect();
         for _ in 0..n {
@@ -102,7 +103,8 @@ impl LstmLayer {
         let (n, u, batch, threads) = (self.rows.total(), self.units, self.rows.batch, self.pool.threads);
         let width = weight.len() / (4 * u);
         let inputs = width - u;
-        let ordered: Vec<f32> = (0..4 * u).flat_map(|p| weight[natural(p, u) * width..][..width].iter().copied()).collect();
+        let ordered: Vec<f32> =
+            (0..4 * u).flat_map(|p| weight[natural(p, u) * width..][..width].iter().copied()).collect();
         let recurrent = Panels::pack(4 * u, u, |p, k| ordered[p * width + inputs + k]);
         let shard = self.rows.steps * batch * u;
         let zeros = vec![0.0; batch * u];
@@ -127,7 +129,14 @@ impl LstmLayer {
                 matmul(&mut ordered_dw[inputs..], width, after, before, s > 0, threads);
                 if self.first.is_some() {
                     let at_first = Mat::new(dg, batch, 4 * u, 4 * u).t();
-                    matmul(&mut ordered_dw[inputs..], width, at_first, Mat::new(&first.h[s * step..], batch, u, u), true, threads);
+                    matmul(
+                        &mut ordered_dw[inputs..],
+                        width,
+                        at_first,
+                        Mat::new(&first.h[s * step..], batch, u, u),
+                        true,
+                        threads,
+                    );
                 }
             }
         });
@@ -147,7 +156,15 @@ impl LstmLayer {
 }
 
 /// One shard forwards through time: pre-activations in `gates` become gate values.
-fn run_shard(panels: &Panels, batch: usize, u: usize, gates: &mut [f32], cells: &mut [f32], h: &mut [f32], first: (&[f32], &[f32])) {
+fn run_shard(
+    panels: &Panels,
+    batch: usize,
+    u: usize,
+    gates: &mut [f32],
+    cells: &mut [f32],
+    h: &mut [f32],
+    first: (&[f32], &[f32]),
+) {
     let step = batch * u;
     for t in 0..cells.len() / step {
         let (h_before, h_now) = h.split_at_mut(t * step);
@@ -202,7 +219,9 @@ fn cell_back(gates: &mut [f32], c_now: &[f32], c_before: &[f32], dh: &[f32], dh_
     let blocks = gates.as_chunks_mut::<{ 4 * LANES }>().0.iter_mut();
     let cells = c_now.as_chunks::<LANES>().0.iter().zip(c_before.as_chunks::<LANES>().0);
     let slopes = dh.as_chunks::<LANES>().0.iter().zip(dh_next.as_chunks::<LANES>().0);
-    for (((g, (c_now, c_before)), (dh, dh_next)), dc) in blocks.zip(cells).zip(slopes).zip(dc.as_chunks_mut::<LANES>().0) {
+    for (((g, (c_now, c_before)), (dh, dh_next)), dc) in
+        blocks.zip(cells).zip(slopes).zip(dc.as_chunks_mut::<LANES>().0)
+    {
         for l in 0..LANES {
             let (i, f, a, o) = (g[l], g[LANES + l], g[2 * LANES + l], g[3 * LANES + l]);
             let t = tanh(c_now[l]);
@@ -235,7 +254,14 @@ impl CustomOp3 for LstmLayer {
         Ok((CpuStorage::F32(h), Shape::from((self.rows.total(), self.units))))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, h: &Tensor, dh: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        h: &Tensor,
+        dh: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, db] = with_values(x, |xs| {
             with_values(w, |ws| with_values(h, |hs| with_values(dh, |dhs| self.backward(xs, ws, hs, dhs))))
         })?;

@@ -9,10 +9,9 @@ mod heads;
 mod linear;
 mod lstm;
 
-pub use bag::{Bags, Mix};
-pub use bag::Bag;
+pub use bag::{Bag, Bags, Mix, MixPlan};
 pub use dropout::{Dropout, mask};
-pub use heads::{DetailTargets, Details, Heads, RoleTargets};
+pub use heads::{DETAIL_BIAS, DETAIL_CLASSES, DetailTargets, Details, Heads, RoleTargets};
 pub use linear::Linear;
 pub use lstm::{LstmLayer, LstmState};
 
@@ -46,25 +45,23 @@ impl Rows {
 pub struct Pool {
     /// Threads, at least one.
     pub threads: usize,
-    pool: Option<Arc<rayon::ThreadPool>>,
+    pool: Arc<rayon::ThreadPool>,
 }
 
 impl Pool {
-    /// A pool; one thread means the caller's own.
+    /// A pool of at least one thread.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub fn new(threads: usize) -> std::result::Result<Pool, rayon::ThreadPoolBuildError> {
         let threads = threads.max(1);
-        let build = || rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("train {i}")).build();
-        Ok(Pool { threads, pool: if threads > 1 { Some(Arc::new(build()?)) } else { None } })
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("train {i}")).build()?;
+        Ok(Pool { threads, pool: Arc::new(pool) })
     }
     /// Runs `work` where rayon's calls use this pool.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+        self.pool.install(work)
     }
 }
 
