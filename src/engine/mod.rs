@@ -14,6 +14,8 @@
 
 pub mod heard;
 pub mod lstm;
+pub mod math;
+pub mod sampling;
 
 pub use heard::{Heard, HeardNote, History};
 

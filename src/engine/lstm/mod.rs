@@ -12,6 +12,7 @@
 pub mod file;
 pub mod half;
 pub mod net;
+pub mod kernel;
 pub mod shape;
 
 pub use file::{Card, Expected, FileError, Precision, Weights};
