@@ -22,3 +22,8 @@ pub mod time;
 pub mod token;
 pub mod train;
 pub mod ui;
+
+/// Lets tests forbid allocation: `assert_no_alloc::assert_no_alloc(|| ...)`.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

@@ -12,6 +12,7 @@
 //!
 //! Not here: what is sent out (`conductor::shape`), training (`train`).
 
+pub mod bench;
 pub mod heard;
 pub mod lstm;
 pub mod math;

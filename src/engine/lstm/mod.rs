@@ -1,11 +1,13 @@
 //! The band LSTM: its shape, its file, and the two ways to run it.
 //!
-//! Owns: [`Shape`] (the list of tensors), [`Weights`] and [`Card`] (a checked model file).
+//! Owns: [`Shape`] (the list of tensors), [`Weights`] and [`Card`] (a checked model file), [`Packed`] (weights as the live
+//! step reads them), [`Live`] (the live step), [`LstmPart`] (the engine of one part).
 //! Called from: the conductor (loading, live steps), the trainer (saving), tests.
 //! Units: tensors are f32, row-major, named and ordered as in PyTorch.
 //!
 //! Invariants
 //! - [`Weights`] always hold every tensor of their [`Shape`] in full, all finite.
+//! - A live step gives the same bits on every machine and path, and allocates nothing.
 //!
 //! Not here: what the rows of the tables mean (`token`), gradients (`train`).
 
@@ -13,8 +15,29 @@ pub mod file;
 pub mod half;
 pub mod net;
 pub mod kernel;
+pub mod live;
+mod packed;
+mod part;
+pub mod random;
 pub mod shape;
 
 pub use file::{Card, Expected, FileError, Precision, Weights};
 pub use net::{Oracle, OracleState};
+pub use live::Live;
+pub use packed::Packed;
+pub use part::LstmPart;
+pub use random::expected;
 pub use shape::Shape;
+
+use super::EngineError;
+use std::sync::Arc;
+
+/// Weights ready to play, from the bytes of a model file; instances of [`LstmPart`] share them.
+///
+/// # Errors
+/// A sentence that says why the bytes are no model that this build can play.
+pub fn open(bytes: &[u8]) -> Result<Arc<Packed>, EngineError> {
+    let weights = Weights::parse(bytes, &expected())
+        .map_err(|why| EngineError::Model(format!("the model cannot be played: {why}")))?;
+    Ok(Arc::new(Packed::new(&weights)?))
+}

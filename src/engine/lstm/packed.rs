@@ -1,0 +1,117 @@
+//! A net's weights in the order in which the live step reads them; made once, shared by every part.
+
+use super::file::Weights;
+use super::kernel::{Block, LANES, PANEL, pack};
+use super::shape::{DURATIONS, OFFSETS, Shape, VELOCITIES};
+use crate::engine::EngineError;
+use crate::music::ROLES;
+
+/// A matrix with its bias, in panels of 64 output rows.
+pub(super) struct Affine {
+    pub panels: Vec<Block>,
+    pub bias: Vec<Block>,
+}
+
+impl Affine {
+    /// From row-major matrices stacked on each other; each is (name of the matrix, name of the bias, rows).
+    fn stacked(weights: &Weights, inputs: usize, parts: &[(String, usize)]) -> Affine {
+        let matrix: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.weight", p.0))).copied().collect();
+        let bias: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.bias", p.0))).copied().collect();
+        let rows: usize = parts.iter().map(|p| p.1).sum();
+        let panels = rows.div_ceil(PANEL);
+        let row_of = |panel: usize, place: usize| Some(panel * PANEL + place).filter(|row| *row < rows);
+        Affine {
+            panels: pack(panels, inputs, row_of, |row, k| matrix[row * inputs + k]),
+            bias: pack(panels, 1, row_of, |row, _| bias[row]),
+        }
+    }
+
+    /// Outputs, filled up to a multiple of 64.
+    pub fn outputs(&self) -> usize {
+        self.bias.len() * PANEL
+    }
+}
+
+/// One LSTM layer; its inputs are the layer's input followed by its own last output.
+pub(super) struct Layer {
+    pub panels: Vec<Block>,
+    pub bias: Vec<Block>,
+    pub inputs: usize,
+}
+
+impl Layer {
+    fn new(weights: &Weights, layer: usize) -> Layer {
+        let hidden = weights.shape.hidden;
+        let own = if layer == 0 { weights.shape.embed } else { hidden };
+        let get = |name: &str| weights.get(&format!("lstm.{name}_l{layer}"));
+        let (ih, hh, b_ih, b_hh) = (get("weight_ih"), get("weight_hh"), get("bias_ih"), get("bias_hh"));
+        // Lanes 0..16 of a panel are gate i of 16 units, then f, g, o: rows of PyTorch's four stacked matrices.
+        let row_of = |panel: usize, place: usize| Some((place / LANES) * hidden + panel * LANES + place % LANES);
+        let at = |row: usize, k: usize| if k < own { ih[row * own + k] } else { hh[row * hidden + k - own] };
+        Layer {
+            panels: pack(hidden / LANES, own + hidden, row_of, at),
+            bias: pack(hidden / LANES, 1, row_of, |row, _| b_ih[row] + b_hh[row]),
+            inputs: own + hidden,
+        }
+    }
+}
+
+/// Everything that the live step reads.
+pub struct Packed {
+    /// Sizes.
+    pub shape: Shape,
+    /// Style names; the place in the list is the row.
+    pub styles: Vec<String>,
+    pub(super) features: Vec<f32>,
+    pub(super) layers: Vec<Layer>,
+    pub(super) decide: Affine,
+    pub(super) context: Vec<f32>,
+    pub(super) outs: [Affine; ROLES.len()],
+    pub(super) detail: Affine,
+    pub(super) sounds: Vec<f32>,
+    pub(super) details: Affine,
+    pub(super) velocity_given: Vec<f32>,
+    pub(super) offset_given: Vec<f32>,
+}
+
+impl Packed {
+    /// Packs weights.
+    ///
+    /// # Errors
+    /// When the layers are no multiple of 16 units wide.
+    pub fn new(weights: &Weights) -> Result<Packed, EngineError> {
+        let shape = weights.shape;
+        if !shape.hidden.is_multiple_of(LANES) {
+            return Err(EngineError::Model(format!(
+                "the model has layers of {} units, and the live step needs a multiple of {LANES}: train it with another width",
+                shape.hidden
+            )));
+        }
+        let one = |name: &str, rows: usize, inputs: usize| Affine::stacked(weights, inputs, &[(name.to_owned(), rows)]);
+        let heads = [("duration", DURATIONS), ("velocity", VELOCITIES), ("offset", OFFSETS)];
+        Ok(Packed {
+            shape,
+            styles: weights.card.styles.clone(),
+            features: weights.get("features.weight").to_vec(),
+            layers: (0..shape.layers).map(|layer| Layer::new(weights, layer)).collect(),
+            decide: one("decide.hidden", shape.decide, shape.hidden),
+            context: weights.get("decide.context.weight").to_vec(),
+            outs: ROLES
+                .map(|role| one(&format!("decide.out.{}", role.name()), super::shape::classes_of(role), shape.decide)),
+            detail: one("detail.hidden", shape.detail, shape.decide),
+            sounds: weights.get("detail.context.weight").to_vec(),
+            details: Affine::stacked(weights, shape.detail, &heads.map(|h| (format!("detail.{}", h.0), h.1))),
+            velocity_given: weights.get("detail.velocity_given.weight").to_vec(),
+            offset_given: weights.get("detail.offset_given.weight").to_vec(),
+        })
+    }
+
+    /// Bytes of all numbers.
+    pub fn bytes(&self) -> usize {
+        let affine = |a: &Affine| (a.panels.len() + a.bias.len()) * size_of::<Block>();
+        let layers: usize = self.layers.iter().map(|l| (l.panels.len() + l.bias.len()) * size_of::<Block>()).sum();
+        let heads: usize = self.outs.iter().chain([&self.decide, &self.detail, &self.details]).map(affine).sum();
+        let tables = self.features.len() + self.context.len() + self.sounds.len();
+        layers + heads + (tables + self.velocity_given.len() + self.offset_given.len()) * size_of::<f32>()
+    }
+}

@@ -1,0 +1,299 @@
+//! The band LSTM as an [`Engine`]: one part's instance over shared weights.
+
+use super::kernel::Simd;
+use super::live::Live;
+use super::packed::Packed;
+use crate::engine::sampling::{self, Draw};
+use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
+use crate::limits::{BLEND_MAX, NOTES_PER_STEP};
+use crate::music::{Purpose, StepNotes, StyleBlend};
+use crate::token::{self, Bag, Conditions, Scene, classes};
+use std::sync::Arc;
+
+const NAME: &str = "lstm";
+/// Styles that are remembered as reported; beyond it a new one is not reported.
+const REPORTED_MAX: usize = 64;
+
+/// One part played by the band LSTM.
+pub struct LstmPart {
+    live: Live,
+    features: Bag,
+    context: Bag,
+    /// The last blend asked for, and what the model makes of it: rows and weights.
+    blend: StyleBlend,
+    style: [(u32, f32); BLEND_MAX],
+    styles: usize,
+    reported: Vec<Arc<str>>,
+    notice: Option<String>,
+}
+
+impl LstmPart {
+    /// A part from silence, on this machine's widest path.
+    pub fn new(packed: Arc<Packed>) -> LstmPart {
+        LstmPart::with_simd(packed, Simd::best())
+    }
+
+    /// A part on a chosen path; the music is the same on all.
+    pub fn with_simd(packed: Arc<Packed>, simd: Simd) -> LstmPart {
+        LstmPart {
+            live: Live::new(packed, simd),
+            features: Bag::new(),
+            context: Bag::new(),
+            blend: StyleBlend::default(),
+            style: [(0, 0.0); BLEND_MAX],
+            styles: 0,
+            reported: Vec::new(),
+            notice: None,
+        }
+    }
+
+    /// Looks a new blend up: unknown names are left out, reported once, and the rest scaled to add up to 1.
+    fn set_style(&mut self, blend: &StyleBlend) {
+        if *blend == self.blend {
+            return;
+        }
+        self.blend = blend.clone();
+        self.styles = 0;
+        let mut sum = 0.0;
+        for (name, weight) in blend.0.iter().take(BLEND_MAX) {
+            let names = &self.live.packed().styles;
+            match names.iter().take(token::STYLE_ROWS as usize).position(|n| **n == **name) {
+                Some(row) => {
+                    self.style[self.styles] = (row as u32, *weight);
+                    self.styles += 1;
+                    sum += weight;
+                }
+                None if self.reported.len() < REPORTED_MAX && !self.reported.contains(name) => {
+                    self.reported.push(name.clone());
+                    let known = names.join(", ");
+                    let known = if known.is_empty() { "none".to_owned() } else { known };
+                    self.notice = Some(format!("the model does not know the style '{name}'; it knows: {known}"));
+                }
+                None => {}
+            }
+        }
+        self.style[..self.styles].iter_mut().for_each(|s| s.1 /= sum);
+    }
+
+    /// Takes the step's input; afterwards the state is that of the step.
+    fn advance(&mut self, ask: &Ask, heard: &Heard) -> Result<Scene, EngineError> {
+        self.set_style(&ask.style);
+        let scene = Scene::of(heard.history, &ask.place);
+        token::scene_features(&scene, &conditions(ask, &self.style[..self.styles]), &mut self.features);
+        if self.live.step(&self.features) { Ok(scene) } else { Err(NOT_FINITE) }
+    }
+
+    /// Lists the role's notes of the step that was just taken.
+    fn decode(&mut self, ask: &Ask, heard: &Heard, scene: &Scene, out: &mut StepNotes) -> Result<(), EngineError> {
+        let conditions = conditions(ask, &self.style[..self.styles]);
+        token::decision_base(scene, &conditions, ask.role, heard.now, &mut self.context);
+        self.live.begin(&self.context);
+        let sounding = scene.sounding_of(ask.role);
+        let mut after = classes::END;
+        for index in 0..NOTES_PER_STEP {
+            let logits = self.live.decide(ask.role, token::count_row(index));
+            if !sampling::is_sound(logits) {
+                return Err(NOT_FINITE);
+            }
+            sampling::steer(logits, ask, index, after, sounding);
+            let unit = |n| ask.chance.unit(Purpose::Pitch, ask.place.step.0, 2 * index as u64 + n);
+            let class = sampling::choose_note(logits, ask, index == 0, [unit(0), unit(1)]);
+            let Some(pitch) = classes::pitch_of(ask.role, class) else { break };
+            let note = self.detail(ask, class, pitch, index as u64)?;
+            out.push(note);
+            after = class;
+            if let Some(row) = token::note_row(ask.role, pitch) {
+                self.live.add_context(row, 1.0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Length, velocity and offset of a chosen note.
+    fn detail(
+        &mut self,
+        ask: &Ask,
+        class: usize,
+        pitch: u8,
+        index: u64,
+    ) -> Result<crate::music::StepNote, EngineError> {
+        let step = ask.place.step.0;
+        let temperature = &ask.temperature;
+        self.live.begin_detail(classes::sound_row(ask.role, class));
+        let draw = |logits: &mut [f32], temperature: f32, purpose: Purpose| {
+            if !sampling::is_sound(logits) {
+                return Err(NOT_FINITE);
+            }
+            let unit = ask.chance.unit(purpose, step, index);
+            sampling::choose(logits, Draw::of(ask, temperature), unit).ok_or(NOT_FINITE)
+        };
+        let duration = if ask.role.is_pitched() {
+            draw(self.live.durations(), temperature.rhythm, Purpose::Duration)?
+        } else {
+            classes::NO_DURATION
+        };
+        let velocity = draw(self.live.velocities(duration), temperature.velocity, Purpose::Velocity)?;
+        let offset = draw(self.live.offsets(velocity), temperature.offset, Purpose::Offset)?;
+        Ok(classes::note_of(pitch, duration, velocity, offset))
+    }
+}
+
+const NOT_FINITE: EngineError = EngineError::NotFinite { engine: NAME };
+
+fn conditions<'a>(ask: &Ask, style: &'a [(u32, f32)]) -> Conditions<'a> {
+    Conditions {
+        place: ask.place,
+        chord: ask.chord,
+        next_chord: ask.next_chord,
+        steps_to_next_chord: ask.steps_to_next_chord,
+        key: ask.key,
+        style,
+        roles: ask.band,
+        bars_to_end: ask.bars_to_end,
+    }
+}
+
+impl Engine for LstmPart {
+    fn next_step(&mut self, ask: &Ask, heard: &Heard, out: &mut StepNotes) -> Result<(), EngineError> {
+        out.clear();
+        let scene = self.advance(ask, heard)?;
+        self.decode(ask, heard, &scene, out).inspect_err(|_| out.clear())
+    }
+
+    fn follow(&mut self, ask: &Ask, heard: &Heard) -> Result<(), EngineError> {
+        self.advance(ask, heard).map(|_| ())
+    }
+
+    fn save(&self, state: &mut EngineState) {
+        self.live.save(state);
+    }
+
+    fn restore(&mut self, state: &EngineState) {
+        self.live.restore(state);
+    }
+
+    fn reset(&mut self) {
+        self.live.reset();
+    }
+
+    fn notice(&mut self) -> Option<String> {
+        self.notice.take()
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::engine::lstm::random;
+    use crate::engine::{HeardNote, History};
+    use crate::music::{Chance, Chord, Key, ROLES, Role};
+    use crate::time::{BarMap, StepIndex};
+
+    fn packed(seed: u64) -> Arc<Packed> {
+        Arc::new(Packed::new(&random::random(32, 2, seed).unwrap()).unwrap())
+    }
+
+    /// Plays `steps` sixteenths with a part for each role that hears the others, and returns all notes.
+    fn play(parts: &mut [LstmPart; 4], steps: u64, change: impl Fn(&mut Ask)) -> Vec<Vec<HeardNote>> {
+        let mut history = History::new(StepIndex(0));
+        let mut all = Vec::new();
+        for step in 0..steps {
+            let mut now = Vec::new();
+            for (role, part) in ROLES.into_iter().zip(parts.iter_mut()) {
+                let mut ask =
+                    Ask::new(BarMap::default().place(StepIndex(step)), role, Chance::new(9).fold(role as u64));
+                change(&mut ask);
+                let mut out = StepNotes::EMPTY;
+                part.next_step(&ask, &Heard { history: &history, now: &now }, &mut out).unwrap();
+                now.extend(out.iter().map(|note| HeardNote { role, note: *note }));
+            }
+            history.push(&now);
+            all.push(now);
+        }
+        all
+    }
+
+    #[test]
+    fn every_path_plays_the_same_200_steps() {
+        let packed = packed(1);
+        let mut seen = None;
+        for simd in Simd::all() {
+            let mut parts = [0; 4].map(|_| LstmPart::with_simd(packed.clone(), simd));
+            let played = play(&mut parts, 200, |ask| ask.key = Key::parse("G"));
+            assert!(played.iter().flatten().count() > 100);
+            let mut state = EngineState::default();
+            parts[3].save(&mut state);
+            let bits: Vec<u32> = state.0.iter().map(|v| v.to_bits()).collect();
+            assert_eq!(*seen.get_or_insert_with(|| (played.clone(), bits.clone())), (played, bits), "{}", simd.name());
+        }
+    }
+
+    #[test]
+    fn unknown_styles_are_reported_once_and_the_rest_scaled() {
+        let mut part = LstmPart::new(packed(2));
+        part.set_style(&StyleBlend::new(&[("funk", 1.0), ("polka", 1.0), ("rock", 2.0)]));
+        assert_eq!(part.styles, 2);
+        assert!((part.style[0].1 - 1.0 / 3.0).abs() < 1e-6 && (part.style[1].1 - 2.0 / 3.0).abs() < 1e-6);
+        assert!(part.notice().unwrap().contains("'polka'"));
+        part.set_style(&StyleBlend::new(&[("polka", 1.0)]));
+        assert_eq!((part.notice(), part.styles), (None, 0));
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_an_error_and_the_next_step_is_sound_again() {
+        let mut part = LstmPart::new(packed(3));
+        let history = History::new(StepIndex(0));
+        let heard = Heard { history: &history, now: &[] };
+        let ask = Ask::new(BarMap::default().place(StepIndex(0)), Role::Lead, Chance::new(1));
+        let mut state = EngineState::default();
+        part.save(&mut state);
+        state.0[3] = f32::NAN;
+        part.restore(&state);
+        let mut out = StepNotes::EMPTY;
+        assert_eq!(part.next_step(&ask, &heard, &mut out), Err(NOT_FINITE));
+        assert!(out.is_empty());
+        assert_eq!(part.next_step(&ask, &heard, &mut out), Ok(()));
+        part.restore(&EngineState(vec![1.0; 3]));
+        assert_eq!(part.next_step(&ask, &heard, &mut out), Ok(()), "a state of another engine is silence");
+    }
+
+    #[test]
+    fn following_leaves_the_same_state_as_playing() {
+        let packed = packed(4);
+        let history = History::new(StepIndex(0));
+        let heard = Heard { history: &history, now: &[] };
+        let ask = Ask::new(BarMap::default().place(StepIndex(0)), Role::Chords, Chance::new(1));
+        let (mut a, mut b) = (LstmPart::new(packed.clone()), LstmPart::new(packed));
+        a.next_step(&ask, &heard, &mut StepNotes::EMPTY.clone()).unwrap();
+        b.follow(&ask, &heard).unwrap();
+        let (mut s, mut t) = (EngineState::default(), EngineState::default());
+        a.save(&mut s);
+        b.save(&mut t);
+        assert_eq!(s, t);
+    }
+
+    #[test]
+    fn a_step_allocates_nothing_once_warm() {
+        let mut part = LstmPart::new(packed(5));
+        let mut history = History::new(StepIndex(0));
+        let mut state = EngineState::default();
+        part.save(&mut state);
+        let style = StyleBlend::new(&[("funk", 1.0), ("rock", 2.0)]);
+        for step in 0..64u64 {
+            let mut ask = Ask::new(BarMap::default().place(StepIndex(step)), Role::Chords, Chance::new(1));
+            ask.style = style.clone();
+            (ask.key, ask.chord) = (Key::parse("C"), Chord::parse("Am7"));
+            ask.top_p = 0.9;
+            let mut out = StepNotes::EMPTY;
+            let heard = Heard { history: &history, now: &[] };
+            let run = || {
+                part.save(&mut state);
+                part.restore(&state);
+                part.next_step(&ask, &heard, &mut out)
+            };
+            assert_no_alloc::assert_no_alloc(run).unwrap();
+            let notes: Vec<_> = out.iter().map(|note| HeardNote { role: Role::Chords, note: *note }).collect();
+            history.push(&notes);
+        }
+    }
+}
