@@ -47,7 +47,10 @@ pub fn step(
     open: &mut dyn FnMut() -> Result<Box<dyn Engine>, EngineError>,
     steps: u64,
 ) -> Result<StepFigures, EngineError> {
-    let empty = || Histogram::<u64>::new(3).map_err(|e| EngineError::Other(format!("no histogram: {e}")));
+    let empty = || {
+        Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)
+            .map_err(|e| EngineError::Other(format!("no histogram: {e}")))
+    };
     let (mut part_ns, mut band_ns, mut snapshot_ns) = (empty()?, empty()?, empty()?);
     let mut parts = ROLES.iter().map(|_| open()).collect::<Result<Vec<_>, _>>()?;
     let (bars, mut history, mut state) = (BarMap::default(), History::new(StepIndex(0)), EngineState::default());
