@@ -13,17 +13,17 @@
 
 pub mod file;
 pub mod half;
-pub mod net;
 pub mod kernel;
 pub mod live;
+pub mod net;
 mod packed;
 mod part;
 pub mod random;
 pub mod shape;
 
 pub use file::{Card, Expected, FileError, Precision, Weights};
-pub use net::{Oracle, OracleState};
 pub use live::Live;
+pub use net::{Oracle, OracleState};
 pub use packed::Packed;
 pub use part::LstmPart;
 pub use random::expected;
