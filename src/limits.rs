@@ -9,6 +9,14 @@ pub const REVISION_GUARD_MS: u64 = 8;
 pub const PLAN_BARS: u32 = 2;
 /// The most bars that can be planned ahead.
 pub const PLAN_BARS_MAX: u32 = 8;
+/// A step whose plan is missing or void is waited for until this long before it begins: two periods of 512 frames for
+/// the output, and [`REVISION_GUARD_MS`]. Then the player helps itself.
+pub const LAST_CALL_MS: u64 = 22 + REVISION_GUARD_MS;
+/// From the start key to the first tick: time for the first events to reach an output's queue.
+pub const START_LEAD_MS: u64 = 20;
+/// When the player wakes up later than this after its deadline (a stopped process, a sleeping machine), the music goes
+/// on from where it was instead of catching up in a burst.
+pub const STALL_MS: u64 = 1000;
 /// Bars of history that engines may look back on (two for lookback, the rest for `hold` and fallback).
 pub const HISTORY_BARS: u32 = 16;
 /// Longest bar in steps: 12/4 and 24/8.

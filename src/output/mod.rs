@@ -11,8 +11,13 @@
 //!
 //! Not here: when to play what (`player`), which part goes where (`steer::OutSpec`).
 
+mod recording;
+
+pub use recording::{Recording, Tape};
+
 use crate::message::ParamChange;
-use crate::time::Nanos;
+use crate::steer::OutSpec;
+use crate::time::{Bpm, Nanos, Place, Tick};
 
 /// One event for an output. `channel` is the MIDI channel 0..=15, or the synth's slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,16 +55,39 @@ pub enum OutEvent {
     Stop,
 }
 
+/// A moment on both axes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// When, by the player's clock. Never before the moment at which it was handed over.
+    pub at: Nanos,
+    /// Where in the music, as planned: late events keep their place, so a file of the set is the same on every machine.
+    pub tick: Tick,
+}
+
+/// The device that an address names, and the channel there: MIDI channel, or the part's slot.
+pub fn device_of(out: &OutSpec, slot: u8) -> (String, u8) {
+    match out {
+        OutSpec::Synth { .. } => ("synth".into(), slot),
+        OutSpec::Midi { port: Some(port), channel } => (format!("midi:{port}"), *channel),
+        OutSpec::Midi { port: None, channel } => ("midi".into(), *channel),
+        OutSpec::Jack { channel } => ("jack".into(), *channel),
+        OutSpec::Nowhere => ("none".into(), slot),
+    }
+}
+
 /// A place where events go.
 pub trait Output: Send {
     /// What it is called on screen.
     fn name(&self) -> String;
 
     /// Queues an event for its time. Never blocks.
-    fn send(&mut self, at: Nanos, event: OutEvent);
+    fn send(&mut self, due: Due, event: OutEvent);
 
-    /// Drops what is queued and ends everything that sounds, now.
-    fn silence(&mut self);
+    /// Drops what is queued for later than `due`, and ends everything that sounds.
+    fn silence(&mut self, due: Due);
+
+    /// A step that begins at `due` was handed over; for outputs that write bars or follow the tempo.
+    fn step(&mut self, _due: Due, _place: Place, _bpm: Bpm) {}
 
     /// Does what must be done now and then (reconnect, free); called every turn of the player, must be quick.
     fn tend(&mut self, _now: Nanos) {}

@@ -46,6 +46,11 @@ impl TempoMap {
         TempoMap { segments: vec![Segment { tick: Tick(0), nanos: start, bpm }] }
     }
 
+    /// A map in which `tick` stands at `at`; what lies before it stands earlier at the same tempo.
+    pub fn anchored(tick: Tick, at: Nanos, bpm: Bpm) -> TempoMap {
+        TempoMap { segments: vec![Segment { tick, nanos: at, bpm }] }
+    }
+
     /// From `tick` on the tempo is `bpm`; what was set for later ticks is dropped.
     pub fn set(&mut self, tick: Tick, bpm: Bpm) {
         if self.bpm_at(tick) == bpm && self.segments.last().is_some_and(|s| s.tick <= tick) {
