@@ -22,5 +22,5 @@ pub use control::{CONTROLS, Control, ControlInfo, Scope, control_named};
 pub use edit::{Edit, When};
 pub use out::OutSpec;
 pub use program::{Call, Every, Job, Program, ScriptFault, Section};
-pub use signal::{Moment, Moving, Signal};
+pub use signal::{Moment, Moving, SIGNAL_PIECES_MAX, Signal};
 pub use steering::{Hold, PartSteering, SectionNow, Steering};

@@ -37,8 +37,8 @@ pub enum Moving {
     Steps { values: Vec<f32>, each_steps: f32 },
     /// A random one of the values, drawn anew each period.
     Choose { values: Vec<f32>, each_steps: f32, id: u64 },
-    /// `high` on the onsets of a euclidean rhythm, `low` elsewhere.
-    Euclid { onsets: u32, of: u32, rotate: u32, low: f32, high: f32 },
+    /// `high` on the onsets of a euclidean rhythm, `low` elsewhere; each place of the rhythm lasts `each_steps`.
+    Euclid { onsets: u32, of: u32, rotate: u32, low: f32, high: f32, each_steps: f32 },
     /// Sum.
     Add(Signal, Signal),
     /// Difference.
@@ -51,7 +51,36 @@ pub enum Moving {
     Clamp { of: Signal, low: f32, high: f32 },
 }
 
+/// Most pieces in one expression: what a hand would type, and a bound on the work that one knob can cause.
+pub const SIGNAL_PIECES_MAX: usize = 64;
+/// Shortest period, in steps.
+const PERIOD_MIN: f32 = 0.25;
+
 impl Signal {
+    /// The same signal with another period: the length of a cycle, or of one value for those that step.
+    /// In an expression every moving piece takes it. `steps` below a quarter step count as a quarter step.
+    pub fn with_period(&self, steps: f32) -> Signal {
+        match self {
+            Signal::Constant(_) => self.clone(),
+            Signal::Moving(moving) => moving.with_period(steps.max(PERIOD_MIN)).into(),
+        }
+    }
+    /// Pieces in the expression, counted up to one past [`SIGNAL_PIECES_MAX`].
+    pub fn pieces(&self) -> usize {
+        fn count(signal: &Signal, budget: usize) -> usize {
+            let Signal::Moving(moving) = signal else { return 1 };
+            match &**moving {
+                _ if budget == 0 => 1,
+                Moving::Add(a, b) | Moving::Sub(a, b) | Moving::Mul(a, b) | Moving::Div(a, b) => {
+                    let left = 1 + count(a, budget - 1);
+                    left + count(b, budget.saturating_sub(left))
+                }
+                Moving::Clamp { of, .. } => 1 + count(of, budget - 1),
+                _ => 1,
+            }
+        }
+        count(self, SIGNAL_PIECES_MAX + 1).min(SIGNAL_PIECES_MAX + 1)
+    }
     /// The value at a moment. Never fails; numbers that are none come out as they are and are clamped by the reader.
     pub fn at(&self, moment: &Moment) -> f32 {
         match self {
@@ -72,36 +101,55 @@ impl From<Moving> for Signal {
 }
 
 impl Moving {
+    fn with_period(&self, steps: f32) -> Moving {
+        let mut moving = self.clone();
+        match &mut moving {
+            Moving::Sine { period_steps, .. } | Moving::Ramp { period_steps, .. } | Moving::Walk { period_steps, .. } => {
+                *period_steps = steps;
+            }
+            Moving::Steps { each_steps, .. } | Moving::Choose { each_steps, .. } | Moving::Euclid { each_steps, .. } => {
+                *each_steps = steps;
+            }
+            Moving::Add(a, b) | Moving::Sub(a, b) | Moving::Mul(a, b) | Moving::Div(a, b) => {
+                *a = a.with_period(steps);
+                *b = b.with_period(steps);
+            }
+            Moving::Clamp { of, .. } => *of = of.with_period(steps),
+        }
+        moving
+    }
+
     fn at(&self, m: &Moment) -> f32 {
         let step = m.place.step.0;
-        let phase = |period: f32| (step as f64 / f64::from(period.max(0.25))) as f32;
+        // Whole periods so far and the fraction of this one; in f64, so that it holds after hours.
+        let phase = |period: f32| {
+            let at = step as f64 / f64::from(period.max(PERIOD_MIN));
+            (at as u64, at.fract() as f32)
+        };
         let draw = |id: u64, index: u64| m.chance.fold(id).unit(Purpose::Signal, index, 0);
         match self {
             Moving::Sine { low, high, period_steps } => {
-                let turn = (step as f64 / f64::from(period_steps.max(0.25))).fract() as f32;
-                low + (high - low) * (0.5 + 0.5 * sine_of_turn(turn))
+                low + (high - low) * (0.5 + 0.5 * sine_of_turn(phase(*period_steps).1))
             }
-            Moving::Ramp { from, to, period_steps } => {
-                from + (to - from) * (step as f64 / f64::from(period_steps.max(0.25))).fract() as f32
-            }
+            Moving::Ramp { from, to, period_steps } => from + (to - from) * phase(*period_steps).1,
             Moving::Walk { low, high, period_steps, id } => {
-                let at = phase(*period_steps);
-                let (index, t) = (at.floor(), at - at.floor());
+                let (index, t) = phase(*period_steps);
                 let smooth = t * t * (3.0 - 2.0 * t);
-                let (a, b) = (draw(*id, index as u64), draw(*id, index as u64 + 1));
+                let (a, b) = (draw(*id, index), draw(*id, index + 1));
                 low + (high - low) * (a + (b - a) * smooth)
             }
             Moving::Steps { values, each_steps } => {
-                values.get(phase(*each_steps) as usize % values.len().max(1)).copied().unwrap_or(0.0)
+                let index = phase(*each_steps).0 % values.len().max(1) as u64;
+                values.get(index as usize).copied().unwrap_or(0.0)
             }
             Moving::Choose { values, each_steps, id } => {
-                let index = phase(*each_steps) as u64;
+                let index = phase(*each_steps).0;
                 let pick = m.chance.fold(*id).below(Purpose::Signal, index, 1, values.len() as u64);
                 values.get(pick as usize).copied().unwrap_or(0.0)
             }
-            Moving::Euclid { onsets, of, rotate, low, high } => {
+            Moving::Euclid { onsets, of, rotate, low, high, each_steps } => {
                 let of = u64::from((*of).max(1));
-                let at = (step + u64::from(*rotate)) % of;
+                let at = (phase(*each_steps).0 + u64::from(*rotate)) % of;
                 let is_onset = at * u64::from(*onsets) % of < u64::from(*onsets);
                 if is_onset { *high } else { *low }
             }
@@ -161,9 +209,23 @@ mod test {
 
     #[test]
     fn a_euclidean_signal_has_its_onsets() {
-        let s: Signal = Moving::Euclid { onsets: 3, of: 8, rotate: 0, low: 0.0, high: 1.0 }.into();
+        let s: Signal = Moving::Euclid { onsets: 3, of: 8, rotate: 0, low: 0.0, high: 1.0, each_steps: 1.0 }.into();
         let got: String = (0..8).map(|i| if at(&s, i) > 0.5 { 'x' } else { '.' }).collect();
         assert_eq!(got.matches('x').count(), 3);
         assert!(got.starts_with('x'));
+    }
+    #[test]
+    fn an_expression_takes_a_period_and_is_counted_within_bounds() {
+        let sine: Signal = Moving::Sine { low: 0.0, high: 1.0, period_steps: 16.0 }.into();
+        let sum: Signal = Moving::Add(sine.clone(), Signal::Constant(1.0)).into();
+        let slow = sum.with_period(64.0);
+        assert_eq!(at(&slow, 16), 2.0);
+        assert_eq!((sine.pieces(), sum.pieces()), (1, 3));
+        // Doubling an expression doubles its size, not the work of counting it.
+        let mut doubled = sine;
+        for _ in 0..60 {
+            doubled = Moving::Add(doubled.clone(), doubled).into();
+        }
+        assert!(doubled.pieces() > SIGNAL_PIECES_MAX);
     }
 }
