@@ -104,10 +104,14 @@ impl Moving {
     fn with_period(&self, steps: f32) -> Moving {
         let mut moving = self.clone();
         match &mut moving {
-            Moving::Sine { period_steps, .. } | Moving::Ramp { period_steps, .. } | Moving::Walk { period_steps, .. } => {
+            Moving::Sine { period_steps, .. }
+            | Moving::Ramp { period_steps, .. }
+            | Moving::Walk { period_steps, .. } => {
                 *period_steps = steps;
             }
-            Moving::Steps { each_steps, .. } | Moving::Choose { each_steps, .. } | Moving::Euclid { each_steps, .. } => {
+            Moving::Steps { each_steps, .. }
+            | Moving::Choose { each_steps, .. }
+            | Moving::Euclid { each_steps, .. } => {
                 *each_steps = steps;
             }
             Moving::Add(a, b) | Moving::Sub(a, b) | Moving::Mul(a, b) | Moving::Div(a, b) => {
