@@ -13,6 +13,7 @@
 //! Not here: what is sent out (`conductor::shape`), training (`train`).
 
 pub mod bench;
+pub mod euclid;
 pub mod heard;
 pub mod lstm;
 pub mod math;
@@ -22,6 +23,7 @@ pub use heard::{Heard, HeardNote, History};
 
 use crate::music::{Chance, Chord, Key, ROLES, Role, StepNotes, StyleBlend};
 use crate::time::Place;
+use std::sync::Arc;
 
 /// Something that plays one part, a step at a time.
 pub trait Engine: Send {
@@ -188,10 +190,29 @@ pub struct EngineKind {
 
 /// The weights that engines share, loaded once.
 #[derive(Clone, Default)]
-pub struct Models {}
+pub struct Models {
+    /// The band LSTM; `None` when no model file is at hand.
+    pub lstm: Option<Arc<lstm::Packed>>,
+}
 
 /// Every engine.
-pub const ENGINES: &[EngineKind] = &[];
+pub const ENGINES: &[EngineKind] = &[
+    EngineKind {
+        name: "lstm",
+        doc: "The band LSTM: learned from corpora, hears every part, follows style, chords, key, density and register.",
+        example: r#"let lead = part("lead").role("lead").engine("lstm");"#,
+        open: |models| match &models.lstm {
+            Some(packed) => Ok(Box::new(lstm::LstmPart::new(packed.clone()))),
+            None => Err(EngineError::Model("no LSTM model is loaded; engine \"euclid\" needs none".into())),
+        },
+    },
+    EngineKind {
+        name: "euclid",
+        doc: "No model: even rhythms, nearest voicings and a walk over the scale. Always there.",
+        example: r#"let bass = part("bass").role("bass").engine("euclid");"#,
+        open: |_| Ok(Box::new(euclid::Euclid::default())),
+    },
+];
 
 /// The engine kind with this name.
 pub fn engine_named(name: &str) -> Option<&'static EngineKind> {

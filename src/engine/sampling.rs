@@ -129,6 +129,11 @@ pub fn steer(logits: &mut [f32], ask: &Ask, chosen: usize, after: usize, soundin
     }
 }
 
+/// True when the ask's masks let `pitch` through; `sounding` as in [`steer`].
+pub fn is_allowed(ask: &Ask, pitch: u8, sounding: u128) -> bool {
+    pitch_lean(ask, pitch, sounding).is_some()
+}
+
 /// What steering adds to a pitch's logit; `None` when it is ruled out.
 fn pitch_lean(ask: &Ask, pitch: u8, sounding: u128) -> Option<f32> {
     if pitch < ask.range.0 || pitch > ask.range.1 {
