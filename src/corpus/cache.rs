@@ -1,7 +1,7 @@
 //! The cache: what was understood of each file, in one compact file per folder that was read.
 //!
 //! Layout: magic, version, FNV-1a checksum of the rest, number of entries; then per entry the file's path, size and time of last
-//! change, and the sheet or the reason why there is none. All numbers little endian. A cache that is broken in any way is as if it
+//! change, and the sheets or the reason why there are none. All numbers little endian. A cache that is broken in any way is as if it
 //! were not there.
 
 use super::piece::GridNote;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"RICERCA\0";
 /// To be raised whenever reading, roles, quantising or harmony change.
-const VERSION: u32 = 1;
+const VERSION: u32 = 3;
 /// Largest cache file that is read.
 const CACHE_BYTES: u64 = 1 << 30;
 
@@ -28,8 +28,8 @@ pub struct Stamp {
     pub changed: u64,
 }
 
-/// A sheet, or why there is none.
-pub type Outcome = Result<Sheet, String>;
+/// The sheets of a file, or why there are none.
+pub type Outcome = Result<Vec<Sheet>, String>;
 
 /// The folder of the cache: `RICERCAR_CACHE`, else `XDG_CACHE_HOME/ricercar`, else `~/.cache/ricercar`; `None` when no variable is set.
 pub fn folder() -> Option<PathBuf> {
@@ -80,9 +80,10 @@ fn encode(entries: &[(Stamp, Outcome)]) -> Vec<u8> {
         body.extend_from_slice(&stamp.size.to_le_bytes());
         body.extend_from_slice(&stamp.changed.to_le_bytes());
         match outcome {
-            Ok(sheet) => {
+            Ok(sheets) => {
                 body.push(1);
-                put_sheet(&mut body, sheet);
+                body.extend_from_slice(&(sheets.len() as u32).to_le_bytes());
+                sheets.iter().for_each(|sheet| put_sheet(&mut body, sheet));
             }
             Err(reason) => {
                 body.push(0);
@@ -164,7 +165,7 @@ fn decode(bytes: &[u8]) -> Option<BTreeMap<Stamp, Outcome>> {
         let path = PathBuf::from(r.text()?);
         let stamp = Stamp { path, size: r.u64()?, changed: r.u64()? };
         let outcome = match r.array::<1>()?[0] {
-            1 => Ok(take_sheet(r)?),
+            1 => Ok(r.list(19, take_sheet)?),
             _ => Err(r.text()?),
         };
         Some((stamp, outcome))

@@ -7,7 +7,7 @@ use super::bars::Bars;
 use super::piece::GridNote;
 use crate::midi::MidiFile;
 use crate::music::{Chord, Role};
-use crate::time::{Metre, TICKS_PER_STEP};
+use crate::time::Metre;
 
 /// Suffixes of the templates, with the cost of choosing them: richer chords must earn it.
 const TEMPLATES: [(&str, f32); 10] = [
@@ -35,10 +35,7 @@ pub fn labelled(file: &MidiFile, bars: &Bars) -> Option<Vec<(u32, Option<Chord>)
     let chords: Vec<(u32, Option<Chord>)> = file
         .markers
         .iter()
-        .filter_map(|(tick, text)| {
-            let step = (tick.0 + bars.shift_ticks + TICKS_PER_STEP / 2) / TICKS_PER_STEP;
-            Some((step as u32, label(text)?)).filter(|c| c.0 < bars.steps)
-        })
+        .filter_map(|(tick, text)| Some((bars.nearest_step(*tick), label(text)?)).filter(|c| c.0 < bars.steps))
         .collect();
     if chords.is_empty() || chords.len() * 2 < file.markers.len() {
         return None;

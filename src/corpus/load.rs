@@ -7,7 +7,7 @@ use super::quantise::{Sheet, understand};
 use super::styles::style_of;
 use crate::limits::{CORPUS_FILES, MIDI_FILE_BYTES};
 use crate::midi;
-use crate::music::{Chance, Purpose};
+use crate::music::{Chance, Purpose, ROLES};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,8 +99,8 @@ pub fn load_with_cache(
             let _ = cache::write(&file, &entries);
         }
         for (found, (_, outcome)) in found.iter().zip(entries) {
-            match outcome.and_then(|sheet| piece(found, sheet)) {
-                Ok(piece) => corpus.pieces.push(piece),
+            match outcome.and_then(|sheets| pieces(found, sheets)) {
+                Ok(pieces) => corpus.pieces.extend(pieces),
                 Err(reason) => corpus.left_out.push((found.path.clone(), reason)),
             }
         }
@@ -126,8 +126,8 @@ fn read_file(path: &Path, size: u64) -> Outcome {
     midi::read(&bytes).map_err(|e| e.to_string()).and_then(|file| understand(&file))
 }
 
-/// Adds what folder and metadata say to what the file says.
-fn piece(found: &Found, sheet: Sheet) -> Result<Piece, String> {
+/// Adds what folder and metadata say to what the file says. Sections of one file are numbered.
+fn pieces(found: &Found, sheets: Vec<Sheet>) -> Result<Vec<Piece>, String> {
     let name = stem(&found.path);
     let row = found.catalogue.as_ref().and_then(|c| c.row(&name));
     let cell = |column: &str| row.and_then(|r| r.get(column)).filter(|v| !v.is_empty());
@@ -137,25 +137,25 @@ fn piece(found: &Found, sheet: Sheet) -> Result<Piece, String> {
     if let Some(reason) = row.and_then(|r| refusal(&found.corpus, r, split)) {
         return Err(reason.into());
     }
-    let mut roles = [false; 4];
-    for note in &sheet.notes {
-        roles[note.role.index()] = true;
-    }
-    Ok(Piece {
-        style: style_of(&found.corpus, row, &found.folder_style),
-        name,
+    let style = style_of(&found.corpus, row, &found.folder_style);
+    let is_single = sheets.len() == 1;
+    let numbered = |at: usize| if is_single { name.clone() } else { format!("{name}#{}", at + 1) };
+    let piece = |(at, sheet): (usize, Sheet)| Piece {
+        name: numbered(at),
         corpus: found.corpus.to_string(),
-        work,
+        style: style.clone(),
+        work: work.clone(),
         split,
         steps: sheet.steps,
         metres: sheet.metres,
-        roles,
+        roles: ROLES.map(|role| sheet.notes.iter().any(|n| n.role == role)),
         has_velocity: sheet.has_velocity,
         is_performed: sheet.is_performed,
         key: sheet.key,
         chords: sheet.chords,
         notes: sheet.notes,
-    })
+    };
+    Ok(sheets.into_iter().enumerate().map(piece).collect())
 }
 
 fn stem(path: &Path) -> String {

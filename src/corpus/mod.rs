@@ -19,6 +19,7 @@ mod catalogue;
 mod harmony;
 mod keys;
 mod load;
+mod names;
 mod piece;
 mod quantise;
 mod roles;

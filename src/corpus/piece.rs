@@ -30,7 +30,7 @@ pub enum Split {
 /// One piece of music.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
-    /// File name without its ending.
+    /// File name without its ending; sections of one file have `#1`, `#2` behind it.
     pub name: String,
     /// Name of the corpus folder.
     pub corpus: String,

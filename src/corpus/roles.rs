@@ -1,5 +1,6 @@
-//! Who plays what: from track names, channels, General MIDI programs, register and polyphony to roles.
+//! Who plays what: parts are weighed against each other by what their names say, register, polyphony and coverage.
 
+use super::names::{Task, by_name, task};
 use super::split_hands::{Hand, Wanted, split};
 use crate::music::{Role, kit};
 
@@ -31,29 +32,6 @@ pub struct RawPart {
     pub notes: Vec<RawNote>,
 }
 
-/// What a part is taken for, before parts are weighed against each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// The kit.
-    Drums,
-    /// The low line.
-    Bass,
-    /// The low line if nothing is more of a bass (cello, tuba).
-    LowLine,
-    /// Accompaniment for certain.
-    Chords,
-    /// A melody.
-    Lead,
-    /// Accompaniment, or the melody when there is no other (violins, winds, guitars, strings).
-    Any,
-    /// A keyboard's hand.
-    Keys(Hand),
-    /// Effects: not music for a role.
-    Effects,
-    /// Nothing is known.
-    Unknown,
-}
-
 /// Gives every note its role. Notes of effect parts and drums outside the kit are dropped.
 pub fn assign(parts: &[RawPart], beat_steps: u32) -> Vec<(Role, RawNote)> {
     let mut tasks: Vec<Task> = parts.iter().map(task).collect();
@@ -61,17 +39,20 @@ pub fn assign(parts: &[RawPart], beat_steps: u32) -> Vec<(Role, RawNote)> {
     settle_lead(parts, &mut tasks);
     settle_bass(parts, &mut tasks);
     settle_hands(parts, &mut tasks);
+    settle_without_lines(parts, &mut tasks);
     let has = |wanted: Task| tasks.contains(&wanted);
     let wanted = Wanted { lead: !has(Task::Lead), bass: !has(Task::Bass), beat_steps };
     let keyboards = tasks.iter().any(|t| matches!(t, Task::Keys(_)));
     let mut notes: Vec<(Role, RawNote)> = Vec::new();
     let mut leads: Vec<usize> = Vec::new();
+    // Staves of one hand are looked at together, so that there is one melody and one bass.
+    let mut hands: [Vec<RawNote>; 3] = Default::default();
     for (index, (part, task)) in parts.iter().zip(&tasks).enumerate() {
         match task {
             Task::Drums => notes.extend(part.notes.iter().filter_map(drum).map(|n| (Role::Drums, n))),
             Task::Bass => notes.extend(part.notes.iter().map(|n| (Role::Bass, *n))),
             Task::Lead => leads.push(index),
-            Task::Keys(hand) => split(&part.notes, *hand, wanted, &mut notes),
+            Task::Keys(hand) => hands[*hand as usize].extend_from_slice(&part.notes),
             Task::Chords | Task::Any | Task::LowLine | Task::Unknown if wanted.bass && !keyboards => {
                 // Block chords over their own bass note, as in lead sheets.
                 split(&part.notes, Hand::Block, Wanted { lead: false, ..wanted }, &mut notes);
@@ -81,6 +62,10 @@ pub fn assign(parts: &[RawPart], beat_steps: u32) -> Vec<(Role, RawNote)> {
             }
             Task::Effects => {}
         }
+    }
+    for (hand, mut played) in [Hand::Right, Hand::Left, Hand::Both].into_iter().zip(hands) {
+        played.sort_by_key(|n| (n.step, n.pitch));
+        split(&played, hand, wanted, &mut notes);
     }
     melodies(parts, leads, &mut notes);
     notes
@@ -108,85 +93,6 @@ fn melodies(parts: &[RawPart], mut leads: Vec<usize>, notes: &mut Vec<(Role, Raw
     }
 }
 
-/// First guess for one part: channel, then words of the name, then the program.
-pub fn task(part: &RawPart) -> Task {
-    let name = part.name.to_lowercase();
-    let words: Vec<&str> = name.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
-    let number = name.split(|c: char| !c.is_ascii_digit()).find(|d| !d.is_empty()).and_then(|d| d.parse::<u32>().ok());
-    let has = |list: &[&str]| words.iter().any(|w| list.contains(w));
-    let drum_words = ["drum", "drums", "drumkit", "kit", "percussion", "kick", "snare", "hihat", "schlagzeug"];
-    if part.channel == 9 || (has(&drum_words) && mostly_kit(part)) {
-        return Task::Drums;
-    }
-    if has(&["fx", "sfx", "percussive", "effects"]) {
-        return if has(&["synth"]) { Task::Any } else { Task::Effects };
-    }
-    let hand = if has(&["rh", "right", "upper", "manual", "treble"]) {
-        Some(Hand::Right)
-    } else if has(&["lh", "left", "lower", "pedal"]) {
-        Some(Hand::Left)
-    } else {
-        None
-    };
-    let keyboard = [
-        "piano",
-        "pianoforte",
-        "klavier",
-        "organ",
-        "harpsichord",
-        "clavichord",
-        "keyboard",
-        "keys",
-        "cembalo",
-        "staff",
-    ];
-    match () {
-        () if has(&[
-            "melody", "voice", "vocal", "vocals", "vox", "singer", "lead", "soprano", "melodie", "tune", "bridge",
-        ]) =>
-        {
-            Task::Lead
-        }
-        () if has(&["bass", "basses", "basso", "bassline", "contrabass", "kontrabass"])
-            && !has(&["drum", "clarinet"]) =>
-        {
-            Task::Bass
-        }
-        () if has(&["cello", "violoncello", "tuba", "bassoon", "fagott"]) => Task::LowLine,
-        () if has(&["violin", "violino", "violine"]) && number == Some(1) => Task::Lead,
-        () if has(&[
-            "alto", "tenor", "viola", "violin", "violino", "violine", "chords", "chord", "comp", "pad", "harmony",
-        ]) =>
-        {
-            Task::Chords
-        }
-        () if has(&["accompaniment", "accomp", "rhythm"]) => Task::Chords,
-        () if has(&keyboard) || hand.is_some() => Task::Keys(hand.unwrap_or(Hand::Both)),
-        () if has(&["guitar", "guitars", "strings", "ensemble", "brass", "choir", "harp", "lute", "vihuela"]) => {
-            Task::Any
-        }
-        () => part.program.map_or(Task::Unknown, by_program),
-    }
-}
-
-/// What a General MIDI program is usually for.
-fn by_program(program: u8) -> Task {
-    match program {
-        0..=7 | 16..=23 => Task::Keys(Hand::Both),
-        32..=39 => Task::Bass,
-        42 | 43 | 58 => Task::LowLine,
-        80..=87 => Task::Lead,
-        88..=95 => Task::Chords,
-        112..=127 => Task::Effects,
-        _ => Task::Any,
-    }
-}
-
-/// Do the pitches look like a kit's?
-fn mostly_kit(part: &RawPart) -> bool {
-    part.notes.iter().filter(|n| kit::row_of(n.pitch).is_some()).count() * 10 >= part.notes.len() * 8
-}
-
 /// Mean pitch; 60 for a part without notes.
 fn register(part: &RawPart) -> f32 {
     match part.notes.len() {
@@ -206,27 +112,29 @@ pub fn monophony(part: &RawPart) -> f32 {
     single as f32 / onsets.max(1) as f32
 }
 
-/// How much of a melody a part is: one note at a time, in a singing register, for much of the piece.
+/// Stretches of sixteen steps in which the part starts a note.
+fn coverage(part: &RawPart) -> f32 {
+    part.notes.chunk_by(|a, b| a.step / 16 == b.step / 16).count() as f32
+}
+
+/// How much of a melody a part is: one note at a time, in a singing register (rather high than low), for much of the piece.
 fn melody_score(part: &RawPart) -> f32 {
-    let sings = if (57.0..=86.0).contains(&register(part)) { 1.0 } else { 0.5 };
-    let bars = part.notes.chunk_by(|a, b| a.step / 16 == b.step / 16).count() as f32;
-    monophony(part) * sings * bars.sqrt()
+    let pitch = register(part);
+    let sings = if (57.0..=86.0).contains(&pitch) { 1.0 + (pitch - 57.0) / 60.0 } else { 0.5 };
+    monophony(part) * sings * coverage(part).sqrt()
 }
 
 /// Parts of which nothing is known: by register when the file has several, as solo playing when it has one.
 fn settle_unknown(parts: &[RawPart], tasks: &mut [Task]) {
     let pitched: Vec<usize> = (0..parts.len()).filter(|i| !matches!(tasks[*i], Task::Drums | Task::Effects)).collect();
     // A file that gives every part the same program (often the first) says nothing by it.
-    let all_keys = pitched.iter().all(|i| tasks[*i] == Task::Keys(Hand::Both));
-    let is_flat =
-        pitched.len() > 2 && all_keys && pitched.iter().all(|i| parts[*i].program == parts[pitched[0]].program);
+    let says_nothing = |i: &usize| by_name(&parts[*i]).is_none() && parts[*i].program == parts[pitched[0]].program;
+    let is_flat = pitched.len() > 2 && pitched.iter().all(says_nothing);
     if is_flat {
         pitched.iter().for_each(|i| tasks[*i] = Task::Unknown);
     }
-    let mut unknown: Vec<usize> = pitched.iter().copied().filter(|i| tasks[*i] == Task::Unknown).collect();
-    unknown.sort_by(|a, b| register(&parts[*a]).total_cmp(&register(&parts[*b])));
-    for index in &unknown {
-        tasks[*index] = Task::Any;
+    for task in tasks.iter_mut().filter(|t| **t == Task::Unknown) {
+        *task = Task::Any;
     }
     if let [only] = pitched.as_slice()
         && matches!(tasks[*only], Task::Any)
@@ -244,8 +152,10 @@ fn settle_lead(parts: &[RawPart], tasks: &mut [Task]) {
     if tasks.contains(&Task::Lead) {
         return;
     }
+    let whole = parts.iter().map(coverage).fold(0.0, f32::max);
     let best = (0..parts.len())
-        .filter(|i| tasks[*i] == Task::Any && monophony(&parts[*i]) >= 0.7 && register(&parts[*i]) >= 52.0)
+        .filter(|i| tasks[*i] == Task::Any && coverage(&parts[*i]) * 5.0 >= whole)
+        .filter(|i| monophony(&parts[*i]) >= 0.7 && register(&parts[*i]) >= 52.0)
         .max_by(|a, b| melody_score(&parts[*a]).total_cmp(&melody_score(&parts[*b])));
     if let Some(best) = best {
         tasks[best] = Task::Lead;
@@ -257,7 +167,9 @@ fn settle_bass(parts: &[RawPart], tasks: &mut [Task]) {
     if tasks.contains(&Task::Bass) {
         return;
     }
+    let whole = parts.iter().map(coverage).fold(0.0, f32::max);
     let lowest = (0..parts.len())
+        .filter(|i| coverage(&parts[*i]) * 5.0 >= whole)
         .filter(|i| match tasks[*i] {
             Task::LowLine => true,
             Task::Any => monophony(&parts[*i]) >= 0.6 && register(&parts[*i]) < 52.0,
@@ -285,6 +197,32 @@ fn settle_hands(parts: &[RawPart], tasks: &mut [Task]) {
                     tasks[*index] = Task::Keys(if place < upper { Hand::Right } else { Hand::Left });
                 }
             }
+        }
+    }
+}
+
+/// When no part is a single line: the melody is the top of the best part that may have it, the bass the bottom of the lowest.
+fn settle_without_lines(parts: &[RawPart], tasks: &mut [Task]) {
+    let whole = parts.iter().map(coverage).fold(0.0, f32::max);
+    let may = |tasks: &[Task], i: usize| tasks[i] == Task::Any && coverage(&parts[i]) * 5.0 >= whole;
+    let has = |tasks: &[Task], task: Task, hand: Hand| {
+        tasks.contains(&task) || tasks.contains(&Task::Keys(hand)) || tasks.contains(&Task::Keys(Hand::Both))
+    };
+    // A lone part of certain chords has no melody in it.
+    if !has(tasks, Task::Lead, Hand::Right) {
+        let best = (0..parts.len())
+            .filter(|i| may(tasks, *i) && register(&parts[*i]) >= 57.0)
+            .max_by(|a, b| coverage(&parts[*a]).total_cmp(&coverage(&parts[*b])));
+        if let Some(best) = best {
+            tasks[best] = Task::Keys(Hand::Right);
+        }
+    }
+    if !has(tasks, Task::Bass, Hand::Left) {
+        let lowest = (0..parts.len())
+            .filter(|i| may(tasks, *i) && register(&parts[*i]) < 52.0)
+            .min_by(|a, b| register(&parts[*a]).total_cmp(&register(&parts[*b])));
+        if let Some(lowest) = lowest {
+            tasks[lowest] = Task::Keys(Hand::Left);
         }
     }
 }
