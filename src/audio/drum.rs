@@ -76,17 +76,17 @@ use Source::{Metal, White};
 #[rustfmt::skip]
 const DRUMS: [Drum; kit::ROW_COUNT] = [
     // kick: a slow fall under a fast one, which is the beater
-    drum([tone(49.0, 1.9, 0.16, 1.0, 0.62), tone(98.0, 2.6, 0.05, 0.45, 0.09)], [band(White, 3200.0, 1.0, 0.25, 0.02), NO_LAYER], 1.5, 0.25, 0.0, 0.95),
+    drum([tone(49.0, 1.9, 0.16, 1.0, 0.62), tone(98.0, 2.6, 0.05, 0.6, 0.11)], [band(White, 3200.0, 1.0, 0.5, 0.03), NO_LAYER], 1.5, 0.4, 0.0, 0.95),
     // snare: two modes of the skin, the wires bright and a little longer
-    drum([tone(186.0, 0.7, 0.06, 0.75, 0.22), tone(332.0, 0.5, 0.05, 0.4, 0.15)], [high(White, 3600.0, 0.62, 0.3), band(White, 1500.0, 0.9, 0.5, 0.17)], 1.1, 0.3, 0.0, 0.75),
+    drum([tone(186.0, 0.7, 0.06, 0.75, 0.22), tone(332.0, 0.5, 0.05, 0.4, 0.15)], [high(White, 3600.0, 0.62, 0.3), band(White, 1500.0, 0.9, 0.5, 0.17)], 1.1, 0.3, 0.0, 0.88),
     // rim
     drum([tone(1720.0, 0.0, 0.1, 0.6, 0.05), tone(512.0, 0.1, 0.02, 0.7, 0.07)], [band(White, 3800.0, 0.5, 0.3, 0.02), NO_LAYER], 1.2, 0.4, -0.1, 0.75),
     // clap
-    drum([NO_TONE, NO_TONE], [flams(band(White, 1150.0, 0.55, 1.3, 0.3), 3), flams(high(White, 4200.0, 0.22, 0.22), 3)], 0.6, 0.0, 0.08, 0.95),
+    drum([NO_TONE, NO_TONE], [flams(band(White, 1150.0, 0.55, 2.2, 0.34), 3), flams(high(White, 4200.0, 0.3, 0.22), 3)], 0.8, 0.0, 0.08, 1.1),
     // hat, closed
     drum([NO_TONE, NO_TONE], [high(Metal, 7600.0, 0.75, 0.11), high(White, 9000.0, 0.5, 0.075)], 0.3, 0.0, 0.22, 0.7),
     // pedal
-    drum([NO_TONE, NO_TONE], [high(Metal, 5200.0, 0.5, 0.13), band(White, 6000.0, 0.9, 0.35, 0.09)], 0.3, 0.0, 0.22, 0.62),
+    drum([NO_TONE, NO_TONE], [high(Metal, 5200.0, 0.7, 0.13), band(White, 6000.0, 0.9, 0.5, 0.09)], 0.3, 0.0, 0.22, 0.66),
     // open
     drum([NO_TONE, NO_TONE], [high(Metal, 7000.0, 0.7, 0.95), high(White, 8500.0, 0.42, 0.7)], 0.3, 0.0, 0.22, 0.62),
     // toms
@@ -96,7 +96,7 @@ const DRUMS: [Drum; kit::ROW_COUNT] = [
     // crash: a wash with a harder start
     drum([NO_TONE, NO_TONE], [high(Metal, 4300.0, 0.5, 2.6), high(White, 5200.0, 0.6, 1.7)], 0.6, 0.1, -0.35, 0.62),
     // ride: ping of the stick over a thin wash
-    drum([tone(3980.0, 0.0, 0.1, 0.16, 0.5), tone(5630.0, 0.0, 0.1, 0.1, 0.8)], [high(Metal, 6800.0, 0.36, 1.9), band(White, 7200.0, 0.6, 0.3, 0.05)], 0.2, 0.12, 0.35, 0.62),
+    drum([tone(3980.0, 0.0, 0.1, 0.16, 0.5), tone(5630.0, 0.0, 0.1, 0.1, 0.8)], [high(Metal, 6800.0, 0.42, 1.9), band(White, 7200.0, 0.6, 0.4, 0.05)], 0.2, 0.15, 0.35, 0.8),
     // perc: a cowbell; the aliases below replace it
     drum([tone(562.0, 0.0, 0.1, 0.55, 0.32), tone(845.0, 0.0, 0.1, 0.5, 0.32)], [band(Metal, 2600.0, 0.5, 0.2, 0.12), NO_LAYER], 1.8, 0.1, -0.2, 0.5),
 ];
@@ -204,7 +204,7 @@ impl DrumState {
         let decay = style.decay * if is_kick { style.boom } else { 1.0 };
         self.drive = drum.drive * style.drive * (0.5 + 0.5 * velocity);
         // A soft stroke moves the skin less: it bends the pitch less and has fewer high tones.
-        let hard = 0.35 + 0.65 * velocity;
+        let hard = 0.55 + 0.45 * velocity;
         for (i, t) in drum.tones.iter().enumerate() {
             self.step[i] = t.hz * tune / sample_rate;
             self.sweep[i] = t.sweep * (0.6 + 0.4 * velocity);

@@ -50,7 +50,9 @@ pub enum SynthEvent {
         /// Slot, 0..16.
         slot: u8,
     },
-    /// Everything that sounds, tails included, fades to silence within 120 ms.
+    /// Every key of every slot goes up, and notes queued earlier that have not begun are forgotten; tails ring on.
+    Silence,
+    /// As `Silence`, and everything that sounds, tails included, fades to nothing within 120 ms.
     Panic,
 }
 

@@ -13,23 +13,39 @@
 //!
 //! Not here: which note when (`player`), MIDI (`output`).
 
+mod clock;
 mod denormal;
+#[cfg(feature = "audio")]
+mod device;
 mod drum;
 mod effects;
 mod envelope;
 mod event;
+mod feed;
 mod filter;
 mod math;
+mod null;
 pub mod offline;
+mod out;
 mod reverb;
 mod slot;
 mod sounds;
+#[cfg(feature = "audio")]
+mod stream;
 mod synth;
 #[cfg(test)]
 mod test;
 mod tonal;
 mod voice;
 
+pub use clock::FrameClock;
+#[cfg(feature = "audio")]
+pub use device::{DeviceInfo, list};
 pub use event::{GLOBAL_PARAMS, GlobalParam, ParamRow, SLOT_PARAMS, SLOTS, SlotParam, SynthEvent, TimedSynthEvent};
+pub use feed::{FeedFull, Meters, SynthFeed, SynthSource, feed};
+pub use null::NullStream;
+pub use out::AudioOut;
 pub use sounds::{SOUNDS, Sound, default_sound, sound_named};
+#[cfg(feature = "audio")]
+pub use stream::{AudioError, AudioStream, Health};
 pub use synth::Synth;

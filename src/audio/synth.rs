@@ -225,6 +225,7 @@ impl Synth {
             SynthEvent::Param { slot, param, value } => self.set_slot(slot, param, value),
             SynthEvent::Global { param, value } => self.set_global(param, value),
             SynthEvent::AllOff { slot } => self.all_off(slot),
+            SynthEvent::Silence => self.silence(due.serial),
             SynthEvent::Panic => self.panic(due.serial),
             SynthEvent::NoteOn { .. } => {}
         }
@@ -309,9 +310,14 @@ impl Synth {
         self.voices.iter_mut().filter(|v| v.is_held && v.slot == slot).for_each(Voice::release);
     }
 
-    fn panic(&mut self, serial: u64) {
-        // Notes that were handed over before the panic must not start after it.
+    fn silence(&mut self, serial: u64) {
+        // Notes that were handed over before must not start after it.
         self.pending.retain(|p| p.serial > serial || !matches!(p.event, SynthEvent::NoteOn { .. }));
+        self.voices.iter_mut().filter(|v| v.is_held).for_each(Voice::release);
+    }
+
+    fn panic(&mut self, serial: u64) {
+        self.silence(serial);
         self.voices.iter_mut().for_each(|v| v.fade_out(PANIC_S));
         self.panic_frames = self.panic_length();
     }

@@ -289,13 +289,15 @@ impl StringState {
     fn excite(&mut self, position: f32, velocity: f32, seed: u32) {
         let mut noise = Noise::new(seed);
         let n = self.length;
-        // Hard notes are plucked with a hard plectrum: less smoothing of the noise.
-        let soft = 0.75 - 0.6 * velocity;
-        let (mut low, mut sum) = (0.0f32, 0.0f32);
-        for x in &mut self.line[..n] {
-            low += (noise.next() - low) * (1.0 - soft);
-            *x = low;
-            sum += low;
+        // A pulse gives every note the same colour, some noise its life. Hard notes have a hard plectrum: less smoothing.
+        let open = 0.25 + 0.6 * velocity;
+        let (mut low, mut lower, mut sum) = (0.0f32, 0.0f32, 0.0f32);
+        for (i, x) in self.line[..n].iter_mut().enumerate() {
+            let pulse = if i == 0 { 0.5 * n as f32 } else { 0.0 };
+            low += (pulse + 0.9 * noise.next() - low) * open;
+            lower += (low - lower) * open;
+            *x = lower;
+            sum += lower;
         }
         let mean = sum / n as f32;
         // Plucking at a point removes the partials that have a node there: a comb over the period.

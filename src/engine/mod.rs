@@ -14,7 +14,6 @@
 
 pub mod bench;
 pub mod euclid;
-pub mod fault;
 pub mod heard;
 pub mod lstm;
 pub mod math;

@@ -1,4 +1,3 @@
 //! The one integration binary: `mod` lines only.
 
-mod contract_engines;
 mod tidy;
