@@ -106,3 +106,55 @@ pub enum Edit {
     /// A sentence for the log.
     Say(String),
 }
+
+impl Edit {
+    /// True when only the shape of what is played changes: no engine needs to be asked again.
+    pub fn is_shape_only(&self) -> bool {
+        match self {
+            Edit::Set { control, .. } => !control.info().is_ask,
+            Edit::Mute { .. } | Edit::Solo { .. } | Edit::Out { .. } | Edit::PlanBars(_) | Edit::Say(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Edit {
+    /// In short, as the screen lists what is pending.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of = |part: &Option<Arc<str>>| part.as_deref().map_or("all".to_string(), str::to_string);
+        match self {
+            Edit::Set { part, control, value } => {
+                let name = control.info().name;
+                if let Some(part) = part {
+                    write!(f, "{part}.")?;
+                }
+                match value {
+                    Some(Signal::Constant(v)) => write!(f, "{name} {v}"),
+                    Some(Signal::Moving(_)) => write!(f, "{name} moving"),
+                    None => write!(f, "{name} default"),
+                }
+            }
+            Edit::Part { name, role } => write!(f, "part {name} ({})", role.name()),
+            Edit::Remove { part } => write!(f, "remove {part}"),
+            Edit::Engine { part, engine } => write!(f, "{part}: engine {engine}"),
+            Edit::Out { part, out } => write!(f, "{part} to {out}"),
+            Edit::Style { part, blend } => {
+                let names: Vec<_> = blend.0.iter().map(|(name, _)| &**name).collect();
+                write!(f, "{}: style {}", of(part), names.join(" + "))
+            }
+            Edit::Mute { part, on } => write!(f, "{} {}", if *on { "mute" } else { "unmute" }, of(part)),
+            Edit::Solo { part, on } => write!(f, "{} {}", if *on { "solo" } else { "unsolo" }, of(part)),
+            Edit::Hold { part, bars: 0 } => write!(f, "release {}", of(part)),
+            Edit::Hold { part, bars } => write!(f, "hold {} for {bars} bars", of(part)),
+            Edit::Reroll { part } => write!(f, "re-roll {}", of(part)),
+            Edit::Key(Some(key)) => write!(f, "key {key}"),
+            Edit::Key(None) => write!(f, "key free"),
+            Edit::Chords(chords) => write!(f, "{} chords", chords.spans.len()),
+            Edit::Metre(metre) => write!(f, "metre {metre}"),
+            Edit::Seed(seed) => write!(f, "seed {seed}"),
+            Edit::PlanBars(bars) => write!(f, "plan {bars} bars"),
+            Edit::Section(name) => write!(f, "section {name}"),
+            Edit::Say(text) => write!(f, "say {text}"),
+        }
+    }
+}

@@ -21,6 +21,6 @@ mod steering;
 pub use control::{CONTROLS, Control, ControlInfo, Scope, control_named};
 pub use edit::{Edit, When};
 pub use out::OutSpec;
-pub use program::{Call, Every, Job, Program, ScriptFault, Section};
+pub use program::{Call, Every, Job, Program, ProgramLoader, ScriptFault, Section};
 pub use signal::{Moment, Moving, SIGNAL_PIECES_MAX, Signal};
 pub use steering::{Hold, PartSteering, SectionNow, Steering};

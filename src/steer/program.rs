@@ -73,3 +73,12 @@ pub struct ScriptFault {
     /// One sentence.
     pub text: String,
 }
+
+/// Turns the text of a script into a program: compiles it and runs its top level, under the script deadline.
+pub trait ProgramLoader: Send {
+    /// Loads a text; `name` is for messages. The same text gives the same program.
+    ///
+    /// # Errors
+    /// What is wrong with it and where.
+    fn load(&mut self, name: &str, text: &str) -> Result<Box<dyn Program>, ScriptFault>;
+}

@@ -1,0 +1,98 @@
+//! From steering to the request that an engine gets.
+
+use crate::engine::{Ask, RoleAsk, Temperatures};
+use crate::limits::NOTES_PER_STEP;
+use crate::music::{Chance, ROLES, Role};
+use crate::steer::{Control, Moment, PartSteering, Steering};
+use crate::time::Place;
+
+/// The moment at which signals are read in this step.
+pub fn moment(steering: &Steering, place: Place) -> Moment {
+    let from = steering.section.as_ref().map_or(0, |s| s.from.0);
+    Moment { place, steps_in_section: place.step.0.saturating_sub(from), chance: Chance::new(steering.seed) }
+}
+
+/// Chance of a part: seed, part and re-rolls; `vetoes` counts those of the step's bar.
+pub fn chance(steering: &Steering, part: &PartSteering, vetoes: u64) -> Chance {
+    let own = Chance::new(steering.seed).fold(part.id).fold(part.rerolls);
+    if vetoes > 0 { own.fold(vetoes ^ 0x7665_746F) } else { own }
+}
+
+/// Most notes started together when nobody says: a line for bass and lead, hands for chords, limbs for drums.
+pub fn polyphony(part: &PartSteering, moment: &Moment) -> u8 {
+    let of_role = [8.0, 1.0, 6.0, 1.0][part.role.index()];
+    (part.value(Control::Polyphony, moment).unwrap_or(of_role) + 0.5).clamp(1.0, NOTES_PER_STEP as f32) as u8
+}
+
+/// What every role of the band is asked; the first part of a role speaks for it.
+pub fn band_asks(steering: &Steering, moment: &Moment) -> [RoleAsk; ROLES.len()] {
+    let mut band = [RoleAsk::default(); ROLES.len()];
+    for part in &steering.parts {
+        let role = &mut band[part.role.index()];
+        if !role.present {
+            *role = role_ask(part, moment);
+        }
+    }
+    band
+}
+
+fn role_ask(part: &PartSteering, moment: &Moment) -> RoleAsk {
+    let (density, register) = (part.value(Control::Density, moment), part.value(Control::Register, moment));
+    RoleAsk { present: true, density, register }
+}
+
+/// The request for one part in one step.
+pub fn ask(
+    steering: &Steering,
+    part: &PartSteering,
+    moment: &Moment,
+    band: &[RoleAsk; ROLES.len()],
+    chance: Chance,
+) -> Ask {
+    let place = moment.place;
+    let value = |control: Control| part.value(control, moment);
+    let or = |control: Control, other: f32| value(control).unwrap_or(other);
+    let temperature = or(Control::Temperature, 1.0);
+    let (chord, next_chord, steps_to_next_chord) =
+        steering.chords.at(place.step.0.saturating_sub(steering.chords_from.0));
+    let mut band = *band;
+    band[part.role.index()] = role_ask(part, moment);
+    Ask {
+        place,
+        role: part.role,
+        band,
+        chord,
+        next_chord,
+        steps_to_next_chord,
+        key: steering.key,
+        style: if part.style.0.is_empty() { steering.style.clone() } else { part.style.clone() },
+        temperature: Temperatures {
+            pitch: or(Control::PitchTemperature, temperature),
+            rhythm: or(Control::RhythmTemperature, temperature),
+            velocity: or(Control::VelocityTemperature, temperature),
+            offset: or(Control::OffsetTemperature, temperature),
+        },
+        top_p: or(Control::TopP, 1.0),
+        min_p: or(Control::MinP, 0.0),
+        in_key: or(Control::InKey, 0.0),
+        in_chord: or(Control::InChord, 0.0),
+        range: range(part.role, value(Control::Low), value(Control::High)),
+        polyphony: polyphony(part, moment),
+        bars_to_end: steering.section.as_ref().map(|s| bars_between(&place, s.until.0)),
+        chance,
+    }
+}
+
+fn range(role: Role, low: Option<f32>, high: Option<f32>) -> (u8, u8) {
+    let (of_role_low, of_role_high) = role.range();
+    let low = low.map_or(of_role_low, |v| (v + 0.5) as u8);
+    let high = high.map_or(of_role_high, |v| (v + 0.5) as u8);
+    // A bound that crosses the role's other bound takes it along: `low = 90` for a lead means at least 90.
+    (low.min(127), high.max(low).min(127))
+}
+
+/// Whole bars after this one before `until`: 0 in the last bar.
+fn bars_between(place: &Place, until: u64) -> u32 {
+    let left = until.saturating_sub(place.step.0);
+    (left.saturating_sub(1) / u64::from(place.metre.bar_steps())) as u32
+}

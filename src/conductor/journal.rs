@@ -1,0 +1,91 @@
+//! The journal: everything the performer did, with the place at which it took effect. Script, seed, model and journal
+//! give the same music again.
+
+use crate::steer::{Edit, When};
+use crate::time::StepIndex;
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// An edit.
+    Edit(Edit, When),
+    /// A script was launched.
+    Launch {
+        /// Its name.
+        name: String,
+        /// Its text.
+        text: String,
+        /// When it was to take over.
+        when: When,
+    },
+    /// A bar was frozen or let go.
+    Freeze {
+        /// The bar.
+        bar: u64,
+        /// On or off.
+        on: bool,
+    },
+    /// A bar was drawn anew.
+    Veto {
+        /// The bar.
+        bar: u64,
+        /// The part, or all.
+        part: Option<String>,
+    },
+    /// Pending edits were cancelled.
+    Cancel,
+    /// Back to a bar line.
+    Back {
+        /// The bar.
+        bar: u64,
+    },
+    /// The player filled a step in from memory.
+    Missed,
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// First step that was not handed over when it was done.
+    pub handed: StepIndex,
+    /// What.
+    pub what: What,
+    id: Option<u64>,
+}
+
+/// Everything done since the start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journal {
+    seed: u64,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    /// An empty journal of a set with this seed.
+    pub fn new(seed: u64) -> Journal {
+        Journal { seed, entries: Vec::new() }
+    }
+    /// The seed that the set began with.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+    /// All entries, in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+    pub(super) fn push(&mut self, handed: StepIndex, what: What) {
+        self.entries.push(Entry { handed, what, id: None });
+    }
+    /// The last entry is the event `id`.
+    pub(super) fn name_last(&mut self, id: u64) {
+        if let Some(last) = self.entries.last_mut() {
+            last.id = Some(id);
+        }
+    }
+    /// The event `id` came too late for its step: it and what was done after it count from `step` on.
+    pub(super) fn postpone(&mut self, id: u64, step: StepIndex) {
+        if let Some(at) = self.entries.iter().position(|e| e.id == Some(id)) {
+            self.entries[at..].iter_mut().for_each(|e| e.handed = e.handed.max(step));
+        }
+    }
+}

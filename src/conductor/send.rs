@@ -1,0 +1,106 @@
+//! From the plan to the player: shaped steps, revisions and routes, in the order in which they must arrive.
+
+use super::ask::moment;
+use super::plan::StepRecord;
+use super::session::Session;
+use super::shape::{Shape, bpm, is_mono, params};
+use crate::message::{PlannedStep, ToPlayer};
+use crate::time::{StepIndex, Tick};
+use std::sync::Arc;
+
+impl Session {
+    /// Adds to `out` what the player has not been told yet, oldest first, at most `most` steps; true when more is left.
+    pub fn drain(&mut self, most: usize, out: &mut Vec<ToPlayer>) -> bool {
+        if let Some(from) = self.revised.take() {
+            out.push(ToPlayer::Revise { from, epoch: self.epoch });
+        }
+        let first = out.len();
+        while out.len() - first < most {
+            let step = match self.resend.pop_first().filter(|s| *s >= self.handed) {
+                Some(step) => step,
+                None if self.unsent < self.plan.next() => {
+                    let step = self.unsent.max(self.handed);
+                    self.unsent = step.after(1);
+                    self.cut_earlier(step);
+                    step
+                }
+                None => break,
+            };
+            if let Some(planned) = self.shaped(step) {
+                out.push(ToPlayer::Step(Box::new(planned)));
+            }
+        }
+        if let Some(routes) = self.slots.changed() {
+            // Routes first: a step must not name a slot that the player does not know.
+            out.insert(first, ToPlayer::Routes(routes));
+        }
+        self.unsent < self.plan.next() || !self.resend.is_empty()
+    }
+
+    /// A step as it is played. `None` when it is not planned.
+    pub fn shaped(&mut self, step: StepIndex) -> Option<PlannedStep> {
+        let memory = step.before(1).and_then(|s| self.plan.get(s)).and_then(|r| r.params_after.clone());
+        let mut memory = memory.map_or_else(Default::default, |m| (*m).clone());
+        let record = self.plan.get(step)?;
+        let (steering, place, epoch) = (record.entered.steering.clone(), record.place, record.epoch);
+        let params = params(&steering, place, &mut self.slots, &mut memory);
+        let (moment, bpm) = (moment(&steering, place), bpm(&steering, place));
+        let mut notes = Vec::new();
+        for part in &steering.parts {
+            let slot = self.slots.slot(part.id, &part.name, &part.out, step.0);
+            let shape = Shape { steering: &steering, part, moment, slot, bpm };
+            let Some(written) = self.plan.get(step).and_then(|r| r.notes_of(part.id)) else { continue };
+            let longest = written.iter().map(|n| n.duration_steps).max().unwrap_or(0);
+            let next = if is_mono(part, &moment) { self.next_onset(step, part.id, longest) } else { None };
+            shape.notes(written, next, &mut notes);
+        }
+        notes.sort_by_key(|n| (n.tick, n.slot, n.pitch));
+        let next = self.plan.next();
+        if let Some(record) = self.plan.get_mut(step) {
+            record.shaped_before = next;
+            record.params_after = Some(Arc::new(memory));
+        }
+        Some(PlannedStep { step, place, epoch, bpm, notes, params })
+    }
+
+    /// Where the part's next played note begins, looking at most a little further than the longest note reaches.
+    fn next_onset(&self, step: StepIndex, id: u64, duration_steps: u16) -> Option<Tick> {
+        let reach = u64::from(duration_steps).saturating_mul(4).clamp(2, 192) + 2;
+        let ahead = (1..reach).map_while(|i| self.plan.get(step.after(i)));
+        ahead.into_iter().find_map(|record| onset(record, id))
+    }
+
+    /// A mono note that was sent before this step was known may have to end here: it is sent again.
+    fn cut_earlier(&mut self, step: StepIndex) {
+        let Some(record) = self.plan.get(step) else { return };
+        for part in &record.parts {
+            if part.notes.is_empty() {
+                continue;
+            }
+            let earlier = (1..64).map_while(|i| step.before(i).filter(|s| *s >= self.handed));
+            let last = earlier.into_iter().find_map(|s| {
+                let notes = self.plan.get(s)?.notes_of(part.id)?;
+                let longest = notes.iter().map(|n| u64::from(n.duration_steps)).max()?;
+                Some((s, longest))
+            });
+            // Gates up to 4 can make a note longer than written.
+            let Some((s, _)) = last.filter(|(s, longest)| s.0 + longest * 4 + 1 > step.0) else { continue };
+            let is_open = self.plan.get(s).is_some_and(|r| {
+                let of = r.entered.steering.parts.iter().find(|p| p.id == part.id);
+                r.shaped_before <= step && of.is_some_and(|p| is_mono(p, &moment(&r.entered.steering, r.place)))
+            });
+            if is_open {
+                self.resend.insert(s);
+            }
+        }
+    }
+}
+
+/// Where a part's first played note of a step begins.
+fn onset(record: &StepRecord, id: u64) -> Option<Tick> {
+    let steering = &record.entered.steering;
+    let part = steering.parts.iter().find(|p| p.id == id)?;
+    let written = record.notes_of(id).filter(|n| !n.is_empty())?;
+    let (moment, bpm) = (moment(steering, record.place), bpm(steering, record.place));
+    Shape { steering, part, moment, slot: 0, bpm }.onset(written)
+}

@@ -1,0 +1,178 @@
+//! For tests and benches: an engine whose notes show everything that it was asked and heard, and a scripted program.
+
+use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
+use crate::music::{Purpose, Role, StepNote, StepNotes};
+use crate::steer::{Call, Edit, Job, Program, ScriptFault, Section};
+use crate::time::Place;
+
+/// How a test engine misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// Not at all.
+    None,
+    /// Fails from this step on.
+    ErrFrom(u64),
+    /// Panics from this step on.
+    PanicFrom(u64),
+}
+
+/// Notes depend on chance, temperature, density, chord, the engine's own state and all that is heard.
+pub struct Probe {
+    state: [f32; 2],
+    fault: Fault,
+}
+
+impl Probe {
+    /// A fresh one.
+    pub fn new(fault: Fault) -> Probe {
+        Probe { state: [0.0; 2], fault }
+    }
+
+    fn listen(&mut self, heard: &Heard) {
+        let all = heard.history.back(1).iter().chain(heard.history.back(16)).chain(heard.now);
+        let sum: f32 = all.map(|n| f32::from(n.note.pitch) + f32::from(n.note.velocity) / 128.0).sum();
+        self.state[0] = (self.state[0] * 0.5 + sum) % 1024.0;
+        self.state[1] += 1.0;
+    }
+}
+
+impl Engine for Probe {
+    fn next_step(&mut self, ask: &Ask, heard: &Heard, out: &mut StepNotes) -> Result<(), EngineError> {
+        out.clear();
+        let step = ask.place.step.0;
+        match self.fault {
+            Fault::ErrFrom(from) if step >= from => return Err(EngineError::NotFinite { engine: "probe" }),
+            Fault::PanicFrom(from) if step >= from => {
+                self.state = [f32::NAN; 2];
+                std::panic::panic_any("as asked by the test");
+            }
+            _ => {}
+        }
+        // Drums listen to nobody, so that tests can tell who hears whom.
+        if ask.role != Role::Drums {
+            self.listen(heard);
+        } else {
+            self.state[1] += 1.0;
+        }
+        let draw = |i: u64| ask.chance.unit(Purpose::Pattern, step, i);
+        if draw(0) < ask.density().unwrap_or(0.5) {
+            let (low, high) = ask.range;
+            let moved = (self.state[0] + ask.temperature.pitch * 7.0 + draw(1) * 12.0) as u32;
+            let pitch = low + (moved % u32::from(high - low + 1)) as u8;
+            let mut note = StepNote::new(pitch, 40 + (draw(2) * 60.0) as u8, 1 + (draw(3) * 6.0) as u16);
+            note.offset_ticks = (draw(4) * 20.0) as i16 - 10;
+            out.push(note);
+        }
+        Ok(())
+    }
+    fn follow(&mut self, _ask: &Ask, heard: &Heard) -> Result<(), EngineError> {
+        self.listen(heard);
+        Ok(())
+    }
+    fn save(&self, state: &mut EngineState) {
+        state.0.clear();
+        state.0.extend(self.state);
+    }
+    fn restore(&mut self, state: &EngineState) {
+        self.state.copy_from_slice(&state.0);
+    }
+    fn reset(&mut self) {
+        self.state = [0.0; 2];
+    }
+}
+
+/// Opens probes: "probe", "err:N" and "panic:N" (misbehaving from step N on).
+pub fn probes() -> super::Opener {
+    Box::new(|name| {
+        let from = |text: &str| text.parse::<u64>().unwrap_or(0);
+        let fault = match name.split_once(':') {
+            _ if matches!(name, "probe" | "lstm" | "euclid") => Fault::None,
+            Some(("err", n)) => Fault::ErrFrom(from(n)),
+            Some(("panic", n)) => Fault::PanicFrom(from(n)),
+            _ => return Err(EngineError::Other(format!("no engine '{name}'"))),
+        };
+        Ok(Box::new(Probe::new(fault)))
+    })
+}
+
+/// A program made of plain data; closures count how often they ran.
+pub struct Scripted {
+    /// Its name.
+    pub name: String,
+    /// What the top level asks for.
+    pub edits: Vec<Edit>,
+    /// Closures and what they ask for; `%` stands for nothing. Called with the place and the number of the call.
+    pub jobs: Vec<(Job, fn(&Place, u64) -> Result<Vec<Edit>, ScriptFault>)>,
+    /// Rows of the trait.
+    pub job_rows: Vec<Job>,
+    /// Sections.
+    pub sections: Vec<Section>,
+    /// What a section asks for when it begins.
+    pub on_section: fn(usize) -> Vec<Edit>,
+    /// The form.
+    pub form: Vec<usize>,
+    /// Calls so far.
+    pub calls: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl Scripted {
+    /// A program that only asks for these edits.
+    pub fn new(edits: Vec<Edit>) -> Scripted {
+        Scripted {
+            name: "test".into(),
+            edits,
+            jobs: Vec::new(),
+            job_rows: Vec::new(),
+            sections: Vec::new(),
+            on_section: |_| Vec::new(),
+            form: Vec::new(),
+            calls: Default::default(),
+        }
+    }
+    /// Adds a closure.
+    pub fn job(mut self, every: crate::steer::Every, run: fn(&Place, u64) -> Result<Vec<Edit>, ScriptFault>) -> Self {
+        let job = Job { every, line: 1 + self.jobs.len() as u32 };
+        self.job_rows.push(job.clone());
+        self.jobs.push((job, run));
+        self
+    }
+    /// Adds sections (name, bars) and the form.
+    pub fn form(mut self, sections: &[(&str, u32)], form: &[usize], on: fn(usize) -> Vec<Edit>) -> Self {
+        let row = |(name, bars): &(&str, u32)| Section { name: (*name).into(), bars: *bars, line: 9 };
+        self.sections = sections.iter().map(row).collect();
+        self.form = form.to_vec();
+        self.on_section = on;
+        self
+    }
+}
+
+impl Program for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn edits(&self) -> &[Edit] {
+        &self.edits
+    }
+    fn jobs(&self) -> &[Job] {
+        &self.job_rows
+    }
+    fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+    fn form(&self) -> &[usize] {
+        &self.form
+    }
+    fn call(&mut self, call: Call, place: &Place) -> Result<Vec<Edit>, ScriptFault> {
+        let count = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        match call {
+            Call::Job(i) => self.jobs[i].1(place, count),
+            Call::Section(i) => Ok((self.on_section)(i)),
+        }
+    }
+}
+
+/// Drums, bass, chords and lead, played by probes.
+pub fn band_of_four() -> Vec<Edit> {
+    use crate::music::ROLES;
+    ROLES.iter().map(|r| Edit::Part { name: r.name().into(), role: *r }).collect()
+}
