@@ -12,7 +12,9 @@
 
 #[cfg(test)]
 mod gradients;
+pub mod batch;
 pub mod kernel;
 pub mod net;
 pub mod ops;
+pub mod optim;
 pub mod stock;

@@ -30,6 +30,13 @@ impl Bags {
         self.weights.extend_from_slice(&weights[..ids.len()]);
         self.ends.push(self.ids.len());
     }
+    /// Adds all lists of another.
+    pub fn append(&mut self, other: &Bags) {
+        let start = self.ids.len();
+        self.ids.extend_from_slice(&other.ids);
+        self.weights.extend_from_slice(&other.weights);
+        self.ends.extend(other.ends.iter().map(|end| end + start));
+    }
     /// Number of lists.
     pub fn len(&self) -> usize {
         self.ends.len()

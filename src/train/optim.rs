@@ -1,0 +1,162 @@
+//! AdamW with gradient clipping, one pass over every variable, and a moving average of the weights.
+//!
+//! Kingma and Ba, "Adam" (2015); Loshchilov and Hutter, "Decoupled weight decay" (2019). Moments and averages are plain
+//! vectors, so that a checkpoint can hold them.
+
+use super::kernel::vectorised;
+use super::net::Net;
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result};
+use std::sync::{Mutex, PoisonError};
+
+/// Settings of the optimiser.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW {
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// Share of a matrix that is taken off at a learning rate of 1; biases keep all.
+    pub weight_decay: f32,
+    /// Gradients are scaled down to this norm; 0 leaves them.
+    pub clip: f32,
+    /// Decay of the moving average of the weights.
+    pub average: f32,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        AdamW { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weight_decay: 0.03, clip: 1.0, average: 0.999 }
+    }
+}
+
+/// What is kept of one variable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moments {
+    /// Mean of the gradients.
+    pub first: Vec<f32>,
+    /// Mean of their squares.
+    pub second: Vec<f32>,
+    /// Moving average of the weights.
+    pub average: Vec<f32>,
+}
+
+/// The optimiser's memory: one entry a variable, in the net's order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Optimiser {
+    /// Per variable.
+    pub moments: Vec<Moments>,
+    /// Updates done.
+    pub updates: u64,
+}
+
+struct Update<'a> {
+    settings: AdamW,
+    rate: f32,
+    scale: f32,
+    corrections: [f32; 2],
+    decay: f32,
+    average: f32,
+    grad: &'a [f32],
+    moments: Mutex<&'a mut Moments>,
+}
+
+impl Optimiser {
+    /// Zero moments, averages at the present weights.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn new(net: &Net) -> Result<Optimiser> {
+        let start = |w: Vec<f32>| Moments { first: vec![0.0; w.len()], second: vec![0.0; w.len()], average: w };
+        Ok(Optimiser { moments: net.values()?.into_iter().map(start).collect(), updates: 0 })
+    }
+
+    /// One update at learning rate `rate`. Gives the norm of the gradient before clipping; nothing is changed when that is
+    /// not finite.
+    ///
+    /// # Errors
+    /// Those of candle, and variables without a gradient.
+    pub fn step(&mut self, net: &Net, grads: &GradStore, settings: &AdamW, rate: f32) -> Result<f32> {
+        let mut all = Vec::with_capacity(net.vars().len());
+        let mut square = 0.0f64;
+        for (name, var) in net.vars() {
+            let Some(grad) = grads.get(var.as_tensor()) else {
+                // A batch without notes leaves the details alone.
+                all.push(vec![0.0; var.elem_count()]);
+                continue;
+            };
+            let grad = grad.flatten_all()?.to_vec1::<f32>()?;
+            if grad.len() != var.elem_count() {
+                return Err(Error::Msg(format!("the gradient of {name} has another size")));
+            }
+            square += sum_of_squares(&grad);
+            all.push(grad);
+        }
+        let norm = square.sqrt() as f32;
+        if !norm.is_finite() {
+            return Ok(norm);
+        }
+        self.updates += 1;
+        let t = self.updates.min(1 << 20) as i32;
+        let scale = if settings.clip > 0.0 && norm > settings.clip { settings.clip / norm } else { 1.0 };
+        // Early on the average follows quickly, so that it never drags the first random weights along.
+        let average = settings.average.min((1.0 + self.updates as f32) / (10.0 + self.updates as f32));
+        for (((_, var), grad), moments) in net.vars().iter().zip(&all).zip(&mut self.moments) {
+            let update = Update {
+                settings: *settings,
+                rate,
+                scale,
+                corrections: [1.0 - settings.beta1.powi(t), 1.0 - settings.beta2.powi(t)],
+                decay: if var.rank() > 1 { settings.weight_decay * rate } else { 0.0 },
+                average,
+                grad,
+                moments: Mutex::new(moments),
+            };
+            var.inplace_op1(&update)?;
+        }
+        Ok(norm)
+    }
+}
+
+fn sum_of_squares(grad: &[f32]) -> f64 {
+    let part = |chunk: &[f32]| f64::from(chunk.iter().map(|g| g * g).sum::<f32>());
+    grad.chunks(256).map(part).sum()
+}
+
+impl InplaceOp1 for Update<'_> {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let CpuStorage::F32(all) = storage else { return Err(Error::Msg("variables are f32".into())) };
+        let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("variables are contiguous".into()))?;
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        let weights = &mut all[start..end];
+        vectorised(
+            #[inline(always)]
+            || self.run(weights, &mut moments),
+        );
+        Ok(())
+    }
+}
+
+impl Update<'_> {
+    #[inline(always)]
+    fn run(&self, weights: &mut [f32], moments: &mut Moments) {
+        let AdamW { beta1, beta2, epsilon, .. } = self.settings;
+        let ([c1, c2], n) = (self.corrections, weights.len());
+        let (first, second, average) = (&mut moments.first[..n], &mut moments.second[..n], &mut moments.average[..n]);
+        let grad = &self.grad[..n];
+        for i in 0..n {
+            let g = grad[i] * self.scale;
+            first[i] = beta1 * first[i] + (1.0 - beta1) * g;
+            second[i] = beta2 * second[i] + (1.0 - beta2) * g * g;
+            let step = first[i] / c1 / ((second[i] / c2).sqrt() + epsilon);
+            weights[i] -= self.rate * step + self.decay * weights[i];
+            average[i] += (1.0 - self.average) * (weights[i] - average[i]);
+        }
+    }
+}
