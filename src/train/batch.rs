@@ -85,7 +85,8 @@ impl<'a> Prepared<'a> {
             let present = self.piece.roles[r];
             let density = (present && told.density[r]).then(|| token::density(role, count, bar.end - bar.start));
             let pitch_sum = (bar.pitch_sum[r] + shift * bar.notes[r] as i32).max(0) as u32;
-            let register = if present && told.register[r] { token::register(role, pitch_sum, bar.notes[r]) } else { None };
+            let register =
+                if present && told.register[r] { token::register(role, pitch_sum, bar.notes[r]) } else { None };
             asked[r] = RoleAsk { present, density, register };
         }
         asked
@@ -111,9 +112,11 @@ pub struct Told {
 
 impl Told {
     /// Only the style.
-    pub const STYLE: Told = Told { style: true, key: false, chord: false, density: [false; 4], register: [false; 4], end: false };
+    pub const STYLE: Told =
+        Told { style: true, key: false, chord: false, density: [false; 4], register: [false; 4], end: false };
     /// Style, key, chords, density and register.
-    pub const ALL: Told = Told { style: true, key: true, chord: true, density: [true; 4], register: [true; 4], end: false };
+    pub const ALL: Told =
+        Told { style: true, key: true, chord: true, density: [true; 4], register: [true; 4], end: false };
 }
 
 /// One window to be put into a batch.
@@ -187,7 +190,8 @@ impl Builder {
         let mut history = History::new(StepIndex(u64::from(first)));
         let end = cut.start.saturating_add(rows.steps as u32).min(piece.steps);
         let mut notes = piece.notes_between(first, end).iter().peekable();
-        let style: Vec<(u32, f32)> = prepared.style_row.filter(|_| cut.told.style).map(|row| (row, 1.0)).into_iter().collect();
+        let style: Vec<(u32, f32)> =
+            prepared.style_row.filter(|_| cut.told.style).map(|row| (row, 1.0)).into_iter().collect();
         for step in first..end {
             self.now.clear();
             while let Some(note) = notes.next_if(|n| n.step == step) {
@@ -218,7 +222,10 @@ impl Builder {
             let group = lists.product_row.len() as u32;
             lists.product_row.push(row);
             lists.shared.push(&self.bag.ids, &self.bag.weights);
-            let mut chosen: Vec<(usize, StepNote)> = self.now.iter().filter(|h| h.role == role)
+            let mut chosen: Vec<(usize, StepNote)> = self
+                .now
+                .iter()
+                .filter(|h| h.role == role)
                 .filter_map(|h| classes::class_of(role, h.note.pitch).map(|class| (class, h.note)))
                 .collect();
             chosen.sort_by_key(|c| c.0);

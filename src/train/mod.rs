@@ -10,11 +10,16 @@
 //!
 //! Not here: the features' meaning (`token`), live playing (`engine::lstm`).
 
+pub mod batch;
+pub mod checkpoint;
+pub mod data;
 #[cfg(test)]
 mod gradients;
-pub mod batch;
 pub mod kernel;
+pub mod lstm;
 pub mod net;
 pub mod ops;
 pub mod optim;
+pub mod report;
+pub mod score;
 pub mod stock;

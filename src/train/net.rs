@@ -134,7 +134,11 @@ impl Net {
         Net::with_values(shape, values.collect(), pool)
     }
 
-    fn with_values(shape: Shape, values: Vec<Vec<f32>>, pool: &Pool) -> Result<Net> {
+    /// A net whose variables hold these numbers, in the order of [`Net::vars`].
+    ///
+    /// # Errors
+    /// Those of candle; and units that are no multiple of 16.
+    pub fn with_values(shape: Shape, values: Vec<Vec<f32>>, pool: &Pool) -> Result<Net> {
         if !shape.hidden.is_multiple_of(super::kernel::LANES) {
             return Err(candle_core::Error::Msg(format!("{} hidden units are no multiple of 16", shape.hidden)));
         }

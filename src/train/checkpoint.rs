@@ -1,0 +1,125 @@
+//! Checkpoints: everything that a run needs to go on, in one safetensors file that is replaced whole.
+//!
+//! Chance has addresses, so its position is the number of updates; nothing else is random.
+
+use super::net::Net;
+use super::optim::{Moments, Optimiser};
+use crate::engine::lstm::Shape;
+use crate::engine::lstm::file::{FILE_BYTES_MAX, write_whole};
+use candle_core::Device;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::Path;
+
+const KEY: &str = "ricercar.checkpoint";
+
+/// What a checkpoint says about its run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Fingerprint of the feature tables.
+    pub features: String,
+    /// Style rows.
+    pub styles: Vec<String>,
+    /// Units of a layer.
+    pub hidden: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Updates done.
+    pub updates: u64,
+    /// Seconds of wall clock so far, earlier runs included.
+    pub seconds: f64,
+    /// Valid figures so far: update and bits a note.
+    pub curve: Vec<(u64, f64)>,
+}
+
+/// Writes weights, averages, moments and `state`.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn save(path: &Path, net: &Net, optimiser: &Optimiser, state: &RunState) -> Result<(), String> {
+    let broken = |e: &dyn std::fmt::Display| format!("the checkpoint {} cannot be written: {e}", path.display());
+    let weights = net.values().map_err(|e| broken(&e))?;
+    let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
+    for (((name, _), weights), moments) in net.vars().iter().zip(&weights).zip(&optimiser.moments) {
+        let Moments { first, second, average } = moments;
+        for (kind, values) in [("weight", weights), ("first", first), ("second", second), ("average", average)] {
+            parts.push((format!("{kind}/{name}"), values.iter().flat_map(|x| x.to_le_bytes()).collect()));
+        }
+    }
+    let info = serde_json::to_string(state).map_err(|e| broken(&e))?;
+    let views: Result<Vec<_>, _> = parts
+        .iter()
+        .map(|(name, bytes)| Ok((name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?)))
+        .collect::<Result<_, safetensors::SafeTensorError>>();
+    let views = views.map_err(|e| broken(&e))?;
+    let bytes = safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), info)]))).map_err(|e| broken(&e))?;
+    write_whole(path, &bytes).map_err(|e| broken(&e))
+}
+
+/// Reads a checkpoint into `net` and gives the optimiser and the run's state.
+///
+/// # Errors
+/// A sentence that names the file and what does not fit.
+pub fn load(path: &Path, net: &Net) -> Result<(Optimiser, RunState), String> {
+    let broken = |e: &dyn std::fmt::Display| {
+        format!(
+            "the checkpoint {} cannot be used: {e}; begin anew without --resume, or in another folder",
+            path.display()
+        )
+    };
+    let size = std::fs::metadata(path).map_err(|e| broken(&e))?.len();
+    if size > 4 * FILE_BYTES_MAX {
+        return Err(broken(&format!("it has {size} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|e| broken(&e))?;
+    let state = read_state(&bytes).map_err(|e| broken(&e))?;
+    check(&state, &net.shape).map_err(|e| broken(&e))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| broken(&e))?;
+    let read = |kind: &str, name: &str, count: usize| -> Result<Vec<f32>, String> {
+        let name = format!("{kind}/{name}");
+        let view = file.tensor(&name).map_err(|_| format!("{name} is missing"))?;
+        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        if view.dtype() != Dtype::F32 || values.len() != count {
+            return Err(format!("{name} has another size"));
+        }
+        values
+            .iter()
+            .all(|x| x.is_finite())
+            .then_some(values)
+            .ok_or_else(|| format!("{name} holds numbers that are none"))
+    };
+    let mut weights = Vec::new();
+    let mut moments = Vec::new();
+    for (name, var) in net.vars() {
+        let get = |kind: &str| read(kind, name, var.elem_count()).map_err(|e| broken(&e));
+        weights.push(get("weight")?);
+        moments.push(Moments { first: get("first")?, second: get("second")?, average: get("average")? });
+    }
+    for ((_, var), values) in net.vars().iter().zip(weights) {
+        let tensor = candle_core::Tensor::from_vec(values, var.dims(), &Device::Cpu).map_err(|e| broken(&e))?;
+        var.set(&tensor).map_err(|e| broken(&e))?;
+    }
+    Ok((Optimiser { moments, updates: state.updates }, state))
+}
+
+fn read_state(bytes: &[u8]) -> Result<RunState, String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is damaged ({e})"))?;
+    let text = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it is no checkpoint")?;
+    serde_json::from_str(text).map_err(|e| format!("its header cannot be read ({e})"))
+}
+
+fn check(state: &RunState, shape: &Shape) -> Result<(), String> {
+    if state.features != crate::token::fingerprint() {
+        return Err("it was made with other feature tables".into());
+    }
+    if (state.hidden, state.layers) != (shape.hidden, shape.layers) {
+        return Err(format!(
+            "it holds a net of {} x {}, asked for are {} x {}",
+            state.layers, state.hidden, shape.layers, shape.hidden
+        ));
+    }
+    Ok(())
+}
