@@ -4,7 +4,7 @@
 //! change, and the sheets or the reason why there are none. All numbers little endian. A cache that is broken in any way is as if it
 //! were not there.
 
-use super::piece::GridNote;
+use super::piece::{Dropped, GridNote};
 use super::quantise::Sheet;
 use crate::music::{Chord, Key, ROLES, SCALES, StepNote};
 use crate::time::Metre;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"RICERCA\0";
 /// To be raised whenever reading, roles, quantising or harmony change.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Largest cache file that is read.
 const CACHE_BYTES: u64 = 1 << 30;
 
@@ -105,6 +105,9 @@ fn put_text(out: &mut Vec<u8>, text: &[u8]) {
 
 fn put_sheet(out: &mut Vec<u8>, sheet: &Sheet) {
     out.extend_from_slice(&sheet.steps.to_le_bytes());
+    for count in [sheet.dropped.effects, sheet.dropped.outside_kit, sheet.dropped.doubled] {
+        out.extend_from_slice(&count.to_le_bytes());
+    }
     out.push(u8::from(sheet.has_velocity) | u8::from(sheet.is_performed) << 1);
     let scale = |key: &Key| SCALES.iter().position(|s| s == &key.scale).unwrap_or(0) as u8;
     out.extend_from_slice(&sheet.key.as_ref().map_or([255, 0], |k| [k.tonic, scale(k)]));
@@ -165,7 +168,7 @@ fn decode(bytes: &[u8]) -> Option<BTreeMap<Stamp, Outcome>> {
         let path = PathBuf::from(r.text()?);
         let stamp = Stamp { path, size: r.u64()?, changed: r.u64()? };
         let outcome = match r.array::<1>()?[0] {
-            1 => Ok(r.list(19, take_sheet)?),
+            1 => Ok(r.list(31, take_sheet)?),
             _ => Err(r.text()?),
         };
         Some((stamp, outcome))
@@ -175,6 +178,7 @@ fn decode(bytes: &[u8]) -> Option<BTreeMap<Stamp, Outcome>> {
 
 fn take_sheet(r: &mut Reader) -> Option<Sheet> {
     let steps = r.u32()?;
+    let dropped = Dropped { effects: r.u32()?, outside_kit: r.u32()?, doubled: r.u32()? };
     let [flags, tonic, scale] = r.array()?;
     let key = match tonic {
         0..=11 => Some(Key { tonic, scale: *SCALES.get(usize::from(scale))? }),
@@ -201,5 +205,5 @@ fn take_sheet(r: &mut Reader) -> Option<Sheet> {
         (step < steps).then_some(())?;
         Some(GridNote { step, role: *ROLES.get(usize::from(role))?, note })
     })?;
-    Some(Sheet { steps, metres, has_velocity: flags & 1 > 0, is_performed: flags & 2 > 0, key, chords, notes })
+    Some(Sheet { steps, metres, has_velocity: flags & 1 > 0, is_performed: flags & 2 > 0, key, chords, notes, dropped })
 }

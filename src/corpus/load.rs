@@ -2,7 +2,7 @@
 
 use super::cache::{self, Outcome, Stamp};
 use super::catalogue::{Catalogue, refusal};
-use super::piece::{Corpus, Piece, Split};
+use super::piece::{Corpus, Dropped, Piece, Split};
 use super::quantise::{Sheet, understand};
 use super::styles::style_of;
 use crate::limits::{CORPUS_FILES, MIDI_FILE_BYTES};
@@ -99,8 +99,13 @@ pub fn load_with_cache(
             let _ = cache::write(&file, &entries);
         }
         for (found, (_, outcome)) in found.iter().zip(entries) {
-            match outcome.and_then(|sheets| pieces(found, sheets)) {
-                Ok(pieces) => corpus.pieces.extend(pieces),
+            match outcome.and_then(|sheets| Ok((count_dropped(&sheets), pieces(found, sheets)?))) {
+                Ok((dropped, pieces)) => {
+                    corpus.dropped.effects += dropped.effects;
+                    corpus.dropped.outside_kit += dropped.outside_kit;
+                    corpus.dropped.doubled += dropped.doubled;
+                    corpus.pieces.extend(pieces);
+                }
                 Err(reason) => corpus.left_out.push((found.path.clone(), reason)),
             }
         }
@@ -156,6 +161,11 @@ fn pieces(found: &Found, sheets: Vec<Sheet>) -> Result<Vec<Piece>, String> {
         notes: sheet.notes,
     };
     Ok(sheets.into_iter().enumerate().map(piece).collect())
+}
+
+/// What a file's sheets left out; only the first carries the count.
+fn count_dropped(sheets: &[Sheet]) -> Dropped {
+    sheets.first().map(|s| s.dropped).unwrap_or_default()
 }
 
 fn stem(path: &Path) -> String {

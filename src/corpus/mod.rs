@@ -1,6 +1,6 @@
 //! Corpora: folders of MIDI files become pieces on the step grid, with roles, metre, key and harmony.
 //!
-//! Owns: [`Piece`] and [`Corpus`], [`load`] (with its cache), role finding, quantising, chord and key estimates, [`windows`].
+//! Owns: [`Piece`] and [`Corpus`], [`load`] (with its cache), role finding, quantising, chord and key estimates, [`report`], [`windows`].
 //! Called from: the trainer, `eval` and the command line, on any thread. Reads files; the rest is pure.
 //! Units: steps (sixteenths), offsets in ticks (960 a quarter), pitches as MIDI note numbers.
 //!
@@ -22,10 +22,12 @@ mod load;
 mod names;
 mod piece;
 mod quantise;
+mod report;
 mod roles;
 mod split_hands;
 mod styles;
 
-pub use load::{CorpusError, Progress, load};
-pub use piece::{Corpus, GridNote, Piece, Split, Window, windows};
-pub use quantise::understand;
+pub use load::{CorpusError, Progress, load, load_with_cache};
+pub use piece::{Corpus, Dropped, GridNote, Piece, Split, Window, windows};
+pub use quantise::{Sheet, understand};
+pub use report::{Report, report};

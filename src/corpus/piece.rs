@@ -90,6 +90,17 @@ impl Piece {
     }
 }
 
+/// Notes of used files that are in no piece, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Dropped {
+    /// Notes of parts that are effects, timpani or other tuned percussion.
+    pub effects: u32,
+    /// Drum notes that belong to no row of the kit.
+    pub outside_kit: u32,
+    /// Notes that fell together with another of their role, pitch and step, or were too many for the step.
+    pub doubled: u32,
+}
+
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
 pub struct Corpus {
@@ -97,6 +108,8 @@ pub struct Corpus {
     pub pieces: Vec<Piece>,
     /// Files that are not used, and why.
     pub left_out: Vec<(PathBuf, String)>,
+    /// Notes of the pieces' files that are in no piece.
+    pub dropped: Dropped,
 }
 
 impl Corpus {

@@ -3,7 +3,7 @@
 use super::bars::{Bars, lay_out};
 use super::harmony;
 use super::keys;
-use super::piece::GridNote;
+use super::piece::{Dropped, GridNote};
 use super::roles::{RawNote, RawPart, assign};
 use crate::limits::NOTES_PER_STEP;
 use crate::midi::{KeySignature, MidiFile, MidiNote, MidiPart};
@@ -27,6 +27,8 @@ pub struct Sheet {
     pub chords: Vec<(u32, Option<Chord>)>,
     /// The notes.
     pub notes: Vec<GridNote>,
+    /// Notes of the file that are not among them; the first sheet of a file counts for all.
+    pub dropped: Dropped,
 }
 
 /// Longest note that is kept, in steps: four of the longest bars.
@@ -50,7 +52,11 @@ pub fn understand(file: &MidiFile) -> Result<Vec<Sheet>, String> {
     let parts: Vec<RawPart> =
         file.parts.iter().filter(|p| !p.notes.is_empty()).map(|p| raw_part(p, &bars, shift)).collect();
     let beat_steps = bars.metres.first().map_or(4, |m| m.1.beat_steps());
-    let notes = tidy(assign(&parts, beat_steps), bars.steps);
+    let mut dropped = Dropped::default();
+    let assigned = assign(&parts, beat_steps, &mut dropped);
+    let count = assigned.len();
+    let notes = tidy(assigned, bars.steps);
+    dropped.doubled = (count - notes.len()) as u32;
     if notes.is_empty() {
         return Err("no note of the file belongs to a role".into());
     }
@@ -74,6 +80,8 @@ pub fn understand(file: &MidiFile) -> Result<Vec<Sheet>, String> {
             };
         }
         if !sheet.notes.is_empty() {
+            // Counted once for the file.
+            sheet.dropped = std::mem::take(&mut dropped);
             sheets.push(sheet);
         }
     }

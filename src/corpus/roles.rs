@@ -1,6 +1,7 @@
 //! Who plays what: parts are weighed against each other by what their names say, register, polyphony and coverage.
 
 use super::names::{Task, by_name, task};
+use super::piece::Dropped;
 use super::split_hands::{Hand, Wanted, split};
 use crate::music::{Role, kit};
 
@@ -32,8 +33,8 @@ pub struct RawPart {
     pub notes: Vec<RawNote>,
 }
 
-/// Gives every note its role. Notes of effect parts and drums outside the kit are dropped.
-pub fn assign(parts: &[RawPart], beat_steps: u32) -> Vec<(Role, RawNote)> {
+/// Gives every note its role. Notes of effect parts and drums outside the kit are dropped and counted.
+pub fn assign(parts: &[RawPart], beat_steps: u32, dropped: &mut Dropped) -> Vec<(Role, RawNote)> {
     let mut tasks: Vec<Task> = parts.iter().map(task).collect();
     settle_unknown(parts, &mut tasks);
     settle_lead(parts, &mut tasks);
@@ -49,7 +50,11 @@ pub fn assign(parts: &[RawPart], beat_steps: u32) -> Vec<(Role, RawNote)> {
     let mut hands: [Vec<RawNote>; 3] = Default::default();
     for (index, (part, task)) in parts.iter().zip(&tasks).enumerate() {
         match task {
-            Task::Drums => notes.extend(part.notes.iter().filter_map(drum).map(|n| (Role::Drums, n))),
+            Task::Drums => {
+                let before = notes.len();
+                notes.extend(part.notes.iter().filter_map(drum).map(|n| (Role::Drums, n)));
+                dropped.outside_kit += (before + part.notes.len() - notes.len()) as u32;
+            }
             Task::Bass => notes.extend(part.notes.iter().map(|n| (Role::Bass, *n))),
             Task::Lead => leads.push(index),
             Task::Keys(hand) => hands[*hand as usize].extend_from_slice(&part.notes),
@@ -60,7 +65,7 @@ pub fn assign(parts: &[RawPart], beat_steps: u32) -> Vec<(Role, RawNote)> {
             Task::Chords | Task::Any | Task::LowLine | Task::Unknown => {
                 notes.extend(part.notes.iter().map(|n| (Role::Chords, *n)));
             }
-            Task::Effects => {}
+            Task::Effects => dropped.effects += part.notes.len() as u32,
         }
     }
     for (hand, mut played) in [Hand::Right, Hand::Left, Hand::Both].into_iter().zip(hands) {

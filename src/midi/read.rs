@@ -286,3 +286,143 @@ impl Collector {
         (!part.notes.is_empty() || !part.events.is_empty()).then_some(part)
     }
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A file of one type, division and tracks of raw event bytes; an end of track is added to each.
+    fn bytes(kind: u8, division: [u8; 2], tracks: &[&[u8]]) -> Vec<u8> {
+        let mut file = b"MThd\0\0\0\x06\0".to_vec();
+        file.extend_from_slice(&[kind, 0, tracks.len() as u8, division[0], division[1]]);
+        for track in tracks {
+            file.extend_from_slice(b"MTrk");
+            file.extend_from_slice(&(track.len() as u32 + 4).to_be_bytes());
+            file.extend_from_slice(track);
+            file.extend_from_slice(&[0, 0xFF, 0x2F, 0]);
+        }
+        file
+    }
+
+    /// Onset, length, pitch and velocity of every note.
+    fn notes(bytes: &[u8]) -> Vec<(u64, u64, u8, u8)> {
+        let file = read(bytes).unwrap();
+        let all = file.parts.iter().flat_map(|p| &p.notes);
+        all.map(|n| (n.tick.0, n.length_ticks, n.pitch, n.velocity)).collect()
+    }
+
+    #[test]
+    fn notes_are_read_however_they_are_written() {
+        let ppq = [0, 96];
+        for (what, track, expected) in [
+            ("plain", &[0, 0x90, 60, 80, 96, 0x80, 60, 0][..], &[(0, 960, 60, 80)][..]),
+            ("running status, off by velocity 0", &[0, 0x90, 60, 80, 96, 60, 0], &[(0, 960, 60, 80)]),
+            ("hanging to the end of the track", &[0, 0x90, 60, 80, 96, 0xB0, 7, 0], &[(0, 960, 60, 80)]),
+            ("zero length", &[0, 0x90, 60, 80, 0, 60, 0], &[(0, 1, 60, 80)]),
+            (
+                "struck again",
+                &[0, 0x90, 60, 80, 48, 60, 70, 48, 60, 0, 0, 60, 0],
+                &[(0, 480, 60, 80), (480, 480, 60, 70)],
+            ),
+            (
+                "legato at one tick",
+                &[0, 0x90, 60, 80, 48, 60, 70, 0, 60, 0, 48, 60, 0],
+                &[(0, 480, 60, 80), (480, 480, 60, 70)],
+            ),
+            ("an off without an on", &[0, 0x80, 60, 0, 0, 0x90, 61, 1, 96, 61, 0], &[(0, 960, 61, 1)]),
+            ("twice at one tick", &[0, 0x90, 60, 80, 0, 60, 90, 96, 60, 0, 0, 60, 0], &[(0, 960, 60, 90)]),
+        ] {
+            assert_eq!(notes(&bytes(0, ppq, &[track])), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn one_track_with_several_channels_is_several_parts() {
+        let track = [
+            0, 0xFF, 3, 4, b'b', b'a', b'n', b'd', 0, 0xC1, 33, 0, 0x91, 40, 80, 0, 0x99, 36, 90, 96, 0x81, 40, 0, 0,
+            0x89, 36, 0,
+        ];
+        let file = read(&bytes(0, [0, 96], &[&track])).unwrap();
+        let parts: Vec<_> = file.parts.iter().map(|p| (p.name.as_str(), p.channel, p.program, p.notes.len())).collect();
+        assert_eq!(parts, [("band", 1, Some(33), 1), ("band", 9, None, 1)]);
+        assert_eq!(file.title, "band");
+    }
+
+    #[test]
+    fn the_conductor_may_stand_in_any_track() {
+        let first = [0, 0xFF, 0x58, 4, 3, 2, 24, 8, 0, 0xFF, 0x51, 3, 0x07, 0xA1, 0x20];
+        let second = [96, 0xFF, 0x59, 2, 0xFD, 1, 96, 0xFF, 0x58, 4, 6, 3, 24, 8, 0, 0xFF, 6, 2, b'A', 0xFF];
+        let file = read(&bytes(1, [0, 96], &[&first, &second])).unwrap();
+        let metres: Vec<_> = file.metres.iter().map(|m| (m.0.0, m.1.to_string())).collect();
+        assert_eq!(metres, [(0, "3/4".into()), (1920, "6/8".into())]);
+        assert_eq!(file.tempos, [(Tick(0), Bpm::new(120.0))]);
+        assert_eq!(file.keys, [(Tick(960), KeySignature { fifths: -3, is_minor: true })]);
+        assert_eq!(file.keys[0].1.tonic(), 0);
+        assert_eq!(file.markers, [(Tick(1920), "A\u{fffd}".into())]);
+    }
+
+    #[test]
+    fn seconds_become_beats_of_120() {
+        // 25 frames of 40 ticks: a millisecond a tick, so 500 ticks a quarter.
+        let file = read(&bytes(1, [0xE7, 40], &[&[0x83, 0x74, 0x90, 60, 1, 0x83, 0x74, 60, 0]])).unwrap();
+        assert!(file.is_timecode);
+        assert_eq!(file.parts[0].notes[0].tick, Tick(960));
+    }
+
+    #[test]
+    fn broken_files_are_errors_with_a_sentence() {
+        let good = bytes(1, [0, 96], &[&[0, 0x90, 60, 80, 96, 60, 0]]);
+        let mut cut = good.clone();
+        cut.truncate(good.len() - 3);
+        let long = [0x8F, 0xFF, 0xFF, 0x7F, 0x90, 1, 1];
+        for (bytes, error) in [
+            (b"RIFF".to_vec(), MidiError::NotMidi),
+            (b"".to_vec(), MidiError::NotMidi),
+            (b"#!/bin/sh".to_vec(), MidiError::NotMidi),
+            (cut, MidiError::CutOff { track: 0, announced: 11, left: 8 }),
+            (bytes(1, [0, 96], &[&[0, 60, 80]]), MidiError::Damaged { track: 0, at: 0 }),
+            (bytes(1, [0, 96], &[]), MidiError::NoTrack),
+            (bytes(1, [0, 0], &[&[]]), MidiError::NoDivision),
+            (bytes(1, [0xE7, 0], &[&[]]), MidiError::NoDivision),
+            (bytes(1, [0, 1], &[&long]), MidiError::TooLong),
+        ] {
+            let got = read(&bytes);
+            assert_eq!(got, Err(error));
+        }
+        assert_eq!(
+            MidiError::CutOff { track: 0, announced: 11, left: 8 }.to_string(),
+            "the MIDI file is cut off: track 0 announces 11 bytes and 8 are left"
+        );
+        // Junk behind the last whole track is common and harmless.
+        assert!(read(&[&good[..], b"junk"].concat()).is_ok());
+    }
+
+    #[test]
+    fn a_flood_of_notes_is_refused() {
+        let mut track = vec![0, 0x90, 60, 1];
+        for _ in 0..MIDI_FILE_NOTES {
+            track.extend_from_slice(&[0, 60, 1]);
+        }
+        assert_eq!(read(&bytes(1, [0, 96], &[&track])), Err(MidiError::TooMany));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(raw in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&raw);
+            let _ = read(&bytes(1, [0, 96], &[&raw]));
+        }
+
+        #[test]
+        fn damaged_files_never_panic(at in 0usize..60, with in any::<u8>(), length in 0usize..80) {
+            let track = [0, 0xFF, 3, 1, b'a', 0, 0xC0, 5, 0, 0x90, 60, 80, 96, 60, 0, 0, 0xF0, 1, 0xF7, 0, 0xE0, 1, 2];
+            let mut file = bytes(1, [1, 0xE0], &[&track, &track]);
+            if let Some(byte) = file.get_mut(at) {
+                *byte = with;
+            }
+            file.truncate(length.max(14));
+            let _ = read(&file);
+        }
+    }
+}

@@ -131,3 +131,88 @@ fn write_track(bytes: &mut Vec<u8>, mut events: Vec<Event>, length: Tick) {
     bytes.extend_from_slice(&(track.len() as u32).to_be_bytes());
     bytes.extend_from_slice(&track);
 }
+
+#[cfg(test)]
+mod test {
+    use super::super::file::{KeySignature, MidiNote};
+    use super::super::read::read;
+    use super::*;
+    use crate::time::{Bpm, Metre};
+    use proptest::prelude::*;
+
+    fn note(tick: u64, length_ticks: u64, pitch: u8, velocity: u8) -> MidiNote {
+        MidiNote { tick: Tick(tick), length_ticks, pitch, velocity }
+    }
+
+    fn small_file() -> MidiFile {
+        let lead = MidiPart {
+            name: "lead".into(),
+            channel: 3,
+            program: Some(80),
+            track: 1,
+            notes: vec![note(0, 240, 60, 100), note(240, 240, 60, 90), note(240, 960, 64, 1)],
+            events: vec![
+                (Tick(0), Message::Program { channel: 3, program: 80 }),
+                (Tick(100), Message::Control { channel: 3, controller: 74, value: 5 }),
+                (Tick(480), Message::Bend { channel: 3, value: -300 }),
+            ],
+        };
+        MidiFile {
+            title: "a set".into(),
+            tempos: vec![(Tick(0), Bpm::new(125.0)), (Tick(960), Bpm::new(60.0))],
+            metres: vec![(Tick(0), Metre::FOUR_FOUR.into()), (Tick(3840), Metre::new(7, 8).unwrap().into())],
+            keys: vec![(Tick(0), KeySignature { fifths: -3, is_minor: true })],
+            markers: vec![(Tick(0), "intro".into())],
+            parts: vec![lead],
+            length: Tick(5000),
+            is_timecode: false,
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let file = small_file();
+        assert_eq!(read(&write(&file)), Ok(file));
+    }
+
+    #[test]
+    fn a_small_file_has_the_bytes_of_the_standard() {
+        let part = MidiPart { channel: 9, notes: vec![note(960, 1, 36, 127)], ..MidiPart::default() };
+        let file = MidiFile { parts: vec![part], length: Tick(960), ..MidiFile::default() };
+        let expected: &[u8] = &[
+            b'M', b'T', b'h', b'd', 0, 0, 0, 6, 0, 1, 0, 2, 3, 0xC0, //
+            b'M', b'T', b'r', b'k', 0, 0, 0, 5, 0x87, 0x40, 0xFF, 0x2F, 0, //
+            b'M', b'T', b'r', b'k', 0, 0, 0, 13, 0x87, 0x40, 0x99, 36, 127, 1, 0x89, 36, 0, 0, 0xFF, 0x2F, 0,
+        ];
+        assert_eq!(write(&file), expected);
+    }
+
+    #[test]
+    fn a_note_that_never_ends_is_ended_with_the_part() {
+        let events = vec![(Tick(10), Message::NoteOn { channel: 0, pitch: 50, velocity: 7 })];
+        let file = MidiFile { parts: vec![MidiPart { events, ..MidiPart::default() }], ..MidiFile::default() };
+        assert_eq!(read(&write(&file)).unwrap().parts[0].notes, [note(10, 1, 50, 7)]);
+    }
+
+    proptest! {
+        #[test]
+        fn notes_survive_the_way_through_a_file(
+            raw in proptest::collection::vec((0u64..4000, 1u64..2000, 0u8..128, 1u8..128), 0..60)
+        ) {
+            let mut notes: Vec<MidiNote> = raw.iter().map(|r| note(r.0, r.1, r.2, r.3)).collect();
+            notes.sort_by_key(|n| (n.pitch, n.tick));
+            notes.dedup_by_key(|n| (n.pitch, n.tick));
+            // Notes of one pitch do not overlap in a part.
+            for i in 1..notes.len() {
+                if notes[i].pitch == notes[i - 1].pitch {
+                    notes[i - 1].length_ticks = notes[i - 1].length_ticks.min(notes[i].tick.0 - notes[i - 1].tick.0);
+                }
+            }
+            notes.sort_by_key(|n| (n.tick, n.pitch));
+            let part = MidiPart { notes: notes.clone(), track: 1, ..MidiPart::default() };
+            let bytes = write(&MidiFile { parts: vec![part], ..MidiFile::default() });
+            let back = read(&bytes).unwrap();
+            prop_assert_eq!(back.parts.into_iter().flat_map(|p| p.notes).collect::<Vec<_>>(), notes);
+        }
+    }
+}
