@@ -193,6 +193,8 @@ pub struct EngineKind {
 pub struct Models {
     /// The band LSTM; `None` when no model file is at hand.
     pub lstm: Option<Arc<lstm::Packed>>,
+    /// The same net in plain candle; `None` unless it was asked for at the start.
+    pub candle: Option<Arc<lstm::CandleModel>>,
 }
 
 /// Every engine.
@@ -204,6 +206,17 @@ pub const ENGINES: &[EngineKind] = &[
         open: |models| match &models.lstm {
             Some(packed) => Ok(Box::new(lstm::LstmPart::new(packed.clone()))),
             None => Err(EngineError::Model("no LSTM model is loaded; engine \"euclid\" needs none".into())),
+        },
+    },
+    EngineKind {
+        name: "candle",
+        doc: "The band LSTM through plain candle: slower, for comparison and for other devices.",
+        example: r#"let lead = part("lead").role("lead").engine("candle");"#,
+        open: |models| match &models.candle {
+            Some(model) => Ok(Box::new(lstm::LstmPart::over(lstm::CandleRun::new(model.clone())))),
+            None => Err(EngineError::Model(
+                "the candle net is not loaded: start with --engine candle; engine \"euclid\" needs no model".into(),
+            )),
         },
     },
     EngineKind {

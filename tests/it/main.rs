@@ -1,3 +1,4 @@
 //! The one integration binary: `mod` lines only.
 
+mod contract_engines;
 mod tidy;

@@ -1,7 +1,7 @@
 //! The band LSTM: its shape, its file, and the two ways to run it.
 //!
 //! Owns: [`Shape`] (the list of tensors), [`Weights`] and [`Card`] (a checked model file), [`Packed`] (weights as the live
-//! step reads them), [`Live`] (the live step), [`LstmPart`] (the engine of one part).
+//! step reads them), [`Live`] (the live step), [`CandleModel`] (the same net in plain candle), [`LstmPart`] (the engine of one part).
 //! Called from: the conductor (loading, live steps), the trainer (saving), tests.
 //! Units: tensors are f32, row-major, named and ordered as in PyTorch.
 //!
@@ -11,22 +11,28 @@
 //!
 //! Not here: what the rows of the tables mean (`token`), gradients (`train`).
 
+pub mod candle;
 pub mod file;
 pub mod half;
 pub mod kernel;
 pub mod live;
 pub mod net;
 mod packed;
+#[cfg(test)]
+mod parity;
 mod part;
 pub mod random;
+mod run;
 pub mod shape;
 
+pub use candle::{CandleModel, CandleRun, device, open_candle};
 pub use file::{Card, Expected, FileError, Precision, Weights};
 pub use live::Live;
 pub use net::{Oracle, OracleState};
 pub use packed::Packed;
 pub use part::LstmPart;
 pub use random::expected;
+pub use run::Run;
 pub use shape::Shape;
 
 use super::EngineError;

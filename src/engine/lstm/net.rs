@@ -82,6 +82,20 @@ impl Oracle {
         Ok(OracleState { layers: vec![(zero.clone(), zero); self.shape.layers] })
     }
 
+    /// The state whose numbers [`OracleState::to_numbers`] gave.
+    ///
+    /// # Errors
+    /// When the count fits no state of this net; those of candle.
+    pub fn state_of(&self, numbers: &[f32]) -> Result<OracleState> {
+        let hidden = self.shape.hidden;
+        if numbers.len() != 2 * hidden * self.shape.layers {
+            return Err(Error::Msg(format!("{} numbers are no state of this net", numbers.len())));
+        }
+        let tensor = |values: &[f32]| Tensor::from_slice(values, (1, hidden), &self.device);
+        let layer = |values: &[f32]| Ok((tensor(&values[..hidden])?, tensor(&values[hidden..])?));
+        Ok(OracleState { layers: numbers.chunks_exact(2 * hidden).map(layer).collect::<Result<_>>()? })
+    }
+
     /// One step of all layers: the input (pieces, embed) and the state give the output (pieces, hidden).
     ///
     /// # Errors
@@ -156,6 +170,21 @@ impl Oracle {
         let rows = Tensor::from_slice(rows, rows.len(), &self.device)?;
         self.linear(b, &format!("detail.{name}"))?
             + self.tensor(&format!("detail.{name}_given.weight"))?.index_select(&rows, 0)?
+    }
+}
+
+impl OracleState {
+    /// All numbers: each layer's output, then its cells.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn to_numbers(&self) -> Result<Vec<f32>> {
+        let mut numbers = Vec::new();
+        for (h, c) in &self.layers {
+            numbers.extend(h.flatten_all()?.to_vec1::<f32>()?);
+            numbers.extend(c.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(numbers)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::kernel::Simd;
 use super::live::Live;
 use super::packed::Packed;
+use super::run::Run;
 use crate::engine::sampling::{self, Draw};
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
 use crate::limits::{BLEND_MAX, NOTES_PER_STEP};
@@ -10,13 +11,12 @@ use crate::music::{Purpose, StepNotes, StyleBlend};
 use crate::token::{self, Bag, Conditions, Scene, classes};
 use std::sync::Arc;
 
-const NAME: &str = "lstm";
 /// Styles that are remembered as reported; beyond it a new one is not reported.
 const REPORTED_MAX: usize = 64;
 
-/// One part played by the band LSTM.
-pub struct LstmPart {
-    live: Live,
+/// One part played by the band LSTM, through the live step or another [`Run`].
+pub struct LstmPart<R: Run = Live> {
+    run: R,
     features: Bag,
     context: Bag,
     /// The last blend asked for, and what the model makes of it: rows and weights.
@@ -27,7 +27,7 @@ pub struct LstmPart {
     notice: Option<String>,
 }
 
-impl LstmPart {
+impl LstmPart<Live> {
     /// A part from silence, on this machine's widest path.
     pub fn new(packed: Arc<Packed>) -> LstmPart {
         LstmPart::with_simd(packed, Simd::best())
@@ -35,8 +35,15 @@ impl LstmPart {
 
     /// A part on a chosen path; the music is the same on all.
     pub fn with_simd(packed: Arc<Packed>, simd: Simd) -> LstmPart {
+        LstmPart::over(Live::new(packed, simd))
+    }
+}
+
+impl<R: Run> LstmPart<R> {
+    /// A part over a run that is silent.
+    pub fn over(run: R) -> LstmPart<R> {
         LstmPart {
-            live: Live::new(packed, simd),
+            run,
             features: Bag::new(),
             context: Bag::new(),
             blend: StyleBlend::default(),
@@ -47,6 +54,8 @@ impl LstmPart {
         }
     }
 
+    const NOT_FINITE: EngineError = EngineError::NotFinite { engine: R::NAME };
+
     /// Looks a new blend up: unknown names are left out, reported once, and the rest scaled to add up to 1.
     fn set_style(&mut self, blend: &StyleBlend) {
         if *blend == self.blend {
@@ -56,7 +65,7 @@ impl LstmPart {
         self.styles = 0;
         let mut sum = 0.0;
         for (name, weight) in blend.0.iter().take(BLEND_MAX) {
-            let names = &self.live.packed().styles;
+            let names = self.run.styles();
             match names.iter().take(token::STYLE_ROWS as usize).position(|n| **n == **name) {
                 Some(row) => {
                     self.style[self.styles] = (row as u32, *weight);
@@ -80,20 +89,20 @@ impl LstmPart {
         self.set_style(&ask.style);
         let scene = Scene::of(heard.history, &ask.place);
         token::scene_features(&scene, &conditions(ask, &self.style[..self.styles]), &mut self.features);
-        if self.live.step(&self.features) { Ok(scene) } else { Err(NOT_FINITE) }
+        if self.run.step(&self.features)? { Ok(scene) } else { Err(Self::NOT_FINITE) }
     }
 
     /// Lists the role's notes of the step that was just taken.
     fn decode(&mut self, ask: &Ask, heard: &Heard, scene: &Scene, out: &mut StepNotes) -> Result<(), EngineError> {
         let conditions = conditions(ask, &self.style[..self.styles]);
         token::decision_base(scene, &conditions, ask.role, heard.now, &mut self.context);
-        self.live.begin(&self.context);
+        self.run.begin(&self.context)?;
         let sounding = scene.sounding_of(ask.role);
         let mut after = classes::END;
         for index in 0..NOTES_PER_STEP {
-            let logits = self.live.decide(ask.role, token::count_row(index));
+            let logits = self.run.decide(ask.role, token::count_row(index))?;
             if !sampling::is_sound(logits) {
-                return Err(NOT_FINITE);
+                return Err(Self::NOT_FINITE);
             }
             sampling::steer(logits, ask, index, after, sounding);
             let unit = |n| ask.chance.unit(Purpose::Pitch, ask.place.step.0, 2 * index as u64 + n);
@@ -103,7 +112,7 @@ impl LstmPart {
             out.push(note);
             after = class;
             if let Some(row) = token::note_row(ask.role, pitch) {
-                self.live.add_context(row, 1.0);
+                self.run.add_context(row);
             }
         }
         Ok(())
@@ -119,26 +128,24 @@ impl LstmPart {
     ) -> Result<crate::music::StepNote, EngineError> {
         let step = ask.place.step.0;
         let temperature = &ask.temperature;
-        self.live.begin_detail(classes::sound_row(ask.role, class));
+        self.run.begin_detail(classes::sound_row(ask.role, class))?;
         let draw = |logits: &mut [f32], temperature: f32, purpose: Purpose| {
             if !sampling::is_sound(logits) {
-                return Err(NOT_FINITE);
+                return Err(Self::NOT_FINITE);
             }
             let unit = ask.chance.unit(purpose, step, index);
-            sampling::choose(logits, Draw::of(ask, temperature), unit).ok_or(NOT_FINITE)
+            sampling::choose(logits, Draw::of(ask, temperature), unit).ok_or(Self::NOT_FINITE)
         };
         let duration = if ask.role.is_pitched() {
-            draw(self.live.durations(), temperature.rhythm, Purpose::Duration)?
+            draw(self.run.durations()?, temperature.rhythm, Purpose::Duration)?
         } else {
             classes::NO_DURATION
         };
-        let velocity = draw(self.live.velocities(duration), temperature.velocity, Purpose::Velocity)?;
-        let offset = draw(self.live.offsets(velocity), temperature.offset, Purpose::Offset)?;
+        let velocity = draw(self.run.velocities(duration)?, temperature.velocity, Purpose::Velocity)?;
+        let offset = draw(self.run.offsets(velocity)?, temperature.offset, Purpose::Offset)?;
         Ok(classes::note_of(pitch, duration, velocity, offset))
     }
 }
-
-const NOT_FINITE: EngineError = EngineError::NotFinite { engine: NAME };
 
 fn conditions<'a>(ask: &Ask, style: &'a [(u32, f32)]) -> Conditions<'a> {
     Conditions {
@@ -153,7 +160,7 @@ fn conditions<'a>(ask: &Ask, style: &'a [(u32, f32)]) -> Conditions<'a> {
     }
 }
 
-impl Engine for LstmPart {
+impl<R: Run> Engine for LstmPart<R> {
     fn next_step(&mut self, ask: &Ask, heard: &Heard, out: &mut StepNotes) -> Result<(), EngineError> {
         out.clear();
         let scene = self.advance(ask, heard)?;
@@ -165,15 +172,15 @@ impl Engine for LstmPart {
     }
 
     fn save(&self, state: &mut EngineState) {
-        self.live.save(state);
+        self.run.save(state);
     }
 
     fn restore(&mut self, state: &EngineState) {
-        self.live.restore(state);
+        self.run.restore(state);
     }
 
     fn reset(&mut self) {
-        self.live.reset();
+        self.run.reset();
     }
 
     fn notice(&mut self) -> Option<String> {
@@ -190,7 +197,7 @@ mod test {
     use crate::time::{BarMap, StepIndex};
 
     fn packed(seed: u64) -> Arc<Packed> {
-        Arc::new(Packed::new(&random::random(32, 2, seed).unwrap()).unwrap())
+        Arc::new(Packed::new(&random::small(seed).unwrap()).unwrap())
     }
 
     /// Plays `steps` sixteenths with a part for each role that hears the others, and returns all notes.
@@ -250,7 +257,7 @@ mod test {
         state.0[3] = f32::NAN;
         part.restore(&state);
         let mut out = StepNotes::EMPTY;
-        assert_eq!(part.next_step(&ask, &heard, &mut out), Err(NOT_FINITE));
+        assert_eq!(part.next_step(&ask, &heard, &mut out), Err(LstmPart::<Live>::NOT_FINITE));
         assert!(out.is_empty());
         assert_eq!(part.next_step(&ask, &heard, &mut out), Ok(()));
         part.restore(&EngineState(vec![1.0; 3]));

@@ -14,17 +14,30 @@ pub fn expected() -> Expected {
     }
 }
 
-/// A net with weights uniform in +-1/sqrt(inputs), the same for the same seed.
+/// A net of the usual widths around an LSTM of `layers` x `hidden`.
 ///
 /// # Errors
 /// A sentence when the sizes fit no net.
 pub fn random(hidden: usize, layers: usize, seed: u64) -> Result<Weights, String> {
-    let shape = Shape::new(token::STEP_ROWS as usize, token::DECISION_ROWS as usize, hidden, layers);
+    random_of(Shape::new(token::STEP_ROWS as usize, token::DECISION_ROWS as usize, hidden, layers), seed)
+}
+
+/// A narrow net, for tests that are about something else than its width.
+///
+/// # Errors
+/// A sentence when the sizes fit no net.
+pub fn small(seed: u64) -> Result<Weights, String> {
+    let shape = Shape::new(token::STEP_ROWS as usize, token::DECISION_ROWS as usize, 32, 2);
+    random_of(Shape { embed: 24, decide: 40, detail: 24, ..shape }, seed)
+}
+
+/// A net of a shape with weights uniform in +-1/sqrt(inputs), the same for the same seed.
+fn random_of(shape: Shape, seed: u64) -> Result<Weights, String> {
     let card = Card {
         kind: "lstm".into(),
         version: VERSION,
-        hidden,
-        layers,
+        hidden: shape.hidden,
+        layers: shape.layers,
         embed: shape.embed,
         decide: shape.decide,
         detail: shape.detail,
