@@ -14,6 +14,7 @@
 
 pub mod bench;
 pub mod euclid;
+pub mod fault;
 pub mod heard;
 pub mod lstm;
 pub mod math;

@@ -39,6 +39,11 @@ impl Draw {
     }
 }
 
+/// A temperature that can be divided by; what is no number counts as 1.
+fn sound_temperature(temperature: f32) -> f32 {
+    if temperature.is_finite() { temperature } else { 1.0 }
+}
+
 /// True when no logit is NaN or plus infinity. (Minus infinity is how masks look.)
 pub fn is_sound(logits: &[f32]) -> bool {
     logits.iter().all(|l| *l < f32::INFINITY)
@@ -62,10 +67,10 @@ pub fn probabilities(logits: &mut [f32], draw: Draw) -> bool {
         logits[best] = 1.0;
         return true;
     }
-    let top = logits[best];
+    let (top, temperature) = (logits[best], sound_temperature(draw.temperature));
     let min_p = draw.min_p.clamp(0.0, 1.0);
     for l in logits.iter_mut() {
-        let p = if *l == FORBIDDEN { 0.0 } else { math::exp((*l - top) / draw.temperature) };
+        let p = if *l == FORBIDDEN { 0.0 } else { math::exp((*l - top) / temperature) };
         *l = if p < min_p { 0.0 } else { p };
     }
     if draw.top_p < 1.0 {
@@ -157,7 +162,7 @@ fn pitch_lean(ask: &Ask, pitch: u8, sounding: u128) -> Option<f32> {
             lean -= OUTSIDE * strictness.max(0.0);
         }
     }
-    if let Some(register) = ask.register() {
+    if let Some(register) = ask.register().filter(|r| r.is_finite()) {
         let (low, high) = (f32::from(ask.range.0), f32::from(ask.range.1));
         let quarter = ((high - low) / 4.0).max(1.0);
         let away = (f32::from(pitch) - (low + register.clamp(0.0, 1.0) * (high - low))) / quarter;
@@ -175,9 +180,9 @@ pub fn choose_note(logits: &mut [f32], ask: &Ask, first: bool, units: [f32; 2]) 
     let mass: f32 = logits[END + 1..].iter().filter(|l| **l != FORBIDDEN).map(|l| math::exp(*l - top)).sum();
     let mut odds = top + math::ln(mass) - logits[END];
     if first {
-        odds += DENSITY_PULL * (2.0 * ask.density().map_or(0.5, |d| d.clamp(0.0, 1.0)) - 1.0);
+        odds += DENSITY_PULL * (2.0 * ask.density().filter(|d| d.is_finite()).map_or(0.5, |d| d.clamp(0.0, 1.0)) - 1.0);
     }
-    let temperature = ask.temperature.rhythm;
+    let temperature = sound_temperature(ask.temperature.rhythm);
     let is_note = if temperature <= GREEDY { odds > 0.0 } else { units[0] < math::sigmoid(odds / temperature) };
     if !is_note {
         return END;

@@ -18,8 +18,8 @@ const CLOCK_TICKS: u64 = TICKS_PER_QUARTER / 24;
 enum Transport {
     /// Never started, or started before the first step was planned (`armed`).
     Waiting { armed: bool },
-    /// Time runs.
-    Running,
+    /// Time runs, and ran out of its last lead-in at this tick.
+    Running { from: Tick },
     /// Stopped: the first tick that has not been heard.
     Stopped { resume: Tick },
 }
@@ -104,7 +104,7 @@ impl Core {
 
     /// Hands over every step and sends every event that is due within the hand-over horizon.
     pub fn advance(&mut self, now: Nanos, sink: &mut dyn Sink) {
-        if self.transport != Transport::Running {
+        if !self.is_running() {
             return;
         }
         self.skip_stall(now);
@@ -126,7 +126,7 @@ impl Core {
 
     /// When `advance` has something to do next; `None` while time stands still.
     pub fn wake_at(&self) -> Option<Nanos> {
-        if self.transport != Transport::Running {
+        if !self.is_running() {
             return None;
         }
         let step = match self.store.good(self.next) {
@@ -144,14 +144,14 @@ impl Core {
     pub fn playhead(&self, now: Nanos) -> Playhead {
         let tick = match self.transport {
             Transport::Waiting { .. } => self.store.first().unwrap_or(self.next).tick(),
-            Transport::Running => self.map.tick_at(now),
+            Transport::Running { from } => self.map.tick_at(now).max(from),
             Transport::Stopped { resume } => resume,
         };
         Playhead {
             tick,
             handed: self.next,
-            is_running: self.transport == Transport::Running,
-            bpm: if self.transport == Transport::Running { self.map.bpm_at(tick) } else { self.bpm },
+            is_running: self.is_running(),
+            bpm: if self.is_running() { self.map.bpm_at(tick) } else { self.bpm },
             late_steps: self.late_steps,
             silent_steps: self.silent_steps,
             sounding: self.ledger.len() as u32,
@@ -171,12 +171,12 @@ impl Core {
     fn start(&mut self, now: Nanos, sink: &mut dyn Sink) {
         match self.transport {
             Transport::Waiting { .. } => self.transport = Transport::Waiting { armed: true },
-            Transport::Running => {}
+            Transport::Running { .. } => {}
             Transport::Stopped { resume } => {
                 let lead = now.after_ms(START_LEAD_MS);
                 let was = self.map.nanos_at(resume);
                 self.map.shift(lead.0.saturating_sub(was.0));
-                self.transport = Transport::Running;
+                self.transport = Transport::Running { from: resume };
                 self.next_pulse = pulse_at_or_after(resume);
                 if self.clock_on {
                     self.broadcast(resume, now, OutEvent::Continue, sink);
@@ -190,7 +190,7 @@ impl Core {
         self.next = first;
         self.bpm = self.store.good(first).map_or(self.bpm, |s| s.bpm);
         self.map = TempoMap::anchored(first.tick(), now.after_ms(START_LEAD_MS), self.bpm);
-        self.transport = Transport::Running;
+        self.transport = Transport::Running { from: first.tick() };
         self.next_pulse = pulse_at_or_after(first.tick());
         if self.clock_on {
             self.broadcast(first.tick(), now, OutEvent::Start, sink);
@@ -202,10 +202,8 @@ impl Core {
         self.silence(due, sink);
         match self.transport {
             Transport::Waiting { .. } => self.transport = Transport::Waiting { armed: false },
-            Transport::Running => {
-                // Before the first tick has begun the position is that tick itself.
-                let has_begun = self.map.nanos_at(due.tick) <= now;
-                let resume = if has_begun { due.tick.offset(1) } else { due.tick };
+            Transport::Running { from } => {
+                let resume = self.unheard(now, from);
                 self.queue.put_back(now);
                 self.clock_word = None;
                 self.transport = Transport::Stopped { resume };
@@ -222,10 +220,21 @@ impl Core {
         self.silence(due, sink);
         self.queue.put_back(now);
         self.queue.drop_notes();
-        if self.transport == Transport::Running {
+        if let Transport::Running { from } = self.transport {
             // Pulses that were queued are gone: send them again, so that no follower loses count.
-            self.next_pulse = pulse_at_or_after(due.tick.offset(1)).min(self.next_pulse);
+            self.next_pulse = pulse_at_or_after(self.unheard(now, from)).min(self.next_pulse);
         }
+    }
+
+    /// First tick that has not begun; during a lead-in the tick it leads to.
+    fn unheard(&self, now: Nanos, from: Tick) -> Tick {
+        let tick = self.map.tick_at(now);
+        let has_begun = self.map.nanos_at(tick) <= now;
+        tick.offset(i64::from(has_begun)).max(from)
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.transport, Transport::Running { .. })
     }
 
     fn silence(&mut self, due: Due, sink: &mut dyn Sink) {
@@ -239,7 +248,7 @@ impl Core {
             return;
         }
         self.clock_on = on;
-        if self.transport == Transport::Running {
+        if self.is_running() {
             // Nothing may be sent behind what is already queued, so the clock joins in at the horizon.
             let joins = self.map.tick_at(now.after_ms(HAND_OVER_MS)).offset(1);
             self.next_pulse = pulse_at_or_after(joins);

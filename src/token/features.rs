@@ -102,9 +102,9 @@ pub(super) fn style_rows(out: &mut Bag, start: u32, style: &[(u32, f32)]) {
     }
 }
 
-/// A control and whether it is known, as two rows.
+/// A control and whether it is known, as two rows; what is no number is not known.
 pub(super) fn control_rows(out: &mut Bag, start: u32, value: Option<f32>) {
-    if let Some(value) = value {
+    if let Some(value) = value.filter(|v| v.is_finite()) {
         out.push(start, value.clamp(0.0, 1.0));
         out.one(start + 1);
     }
