@@ -1,4 +1,5 @@
 //! The one integration binary: `mod` lines only.
 
 mod contract_engines;
+mod screen;
 mod tidy;

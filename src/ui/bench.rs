@@ -1,0 +1,1 @@
+//! Bench: what a full frame costs.

@@ -1,0 +1,194 @@
+//! A made-up moment of a set, for pictures, tests and benches: the same on every machine.
+
+use super::{App, Catalogue, Depth, HelpTopic, Meters, Pane, Sight, Theme};
+use crate::message::{Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot};
+use crate::music::{Chance, Key, Progression, Purpose, Role, StepNote, StyleBlend};
+use crate::steer::{Control, Moment, Moving, PartSteering, ScriptFault, SectionNow, Signal, Steering, When};
+use crate::time::{BarMap, Bpm, Nanos, Place, StepIndex, Tick};
+use std::sync::Arc;
+
+/// The set that the demo shows.
+pub const SCRIPT: &str = r#"// Modal funk: D dorian, four bars round and round.
+tempo(112);
+key("D dorian");
+chords("Dm7 G7 Cmaj7 Am7");
+
+let drums = part("drums").style("funk");
+let bass  = part("bass");
+let keys  = part("keys").role("chords").out("synth:keys");
+let lead  = part("lead").out("synth:pluck");
+
+bass.in_chord = 0.6;
+keys.density = 0.35;
+lead.temperature = sine(0.7, 1.2).bars(8);
+lead.delay = 0.3;
+
+section("intro", 8, || { drums.mute(); lead.density = 0.2; });
+section("lift", 16, || { drums.unmute(); lead.temperature = 1.1; });
+form("intro lift lift");
+
+every(4).bars(|| lead.hold(2));
+"#;
+
+/// First and last bar that the demo knows.
+const BARS: std::ops::Range<u64> = 8..16;
+
+/// A snapshot: bar 13 of a set for four parts, two bars planned ahead.
+pub fn snapshot() -> Snapshot {
+    let map = BarMap::default();
+    let steering = steering();
+    let place = map.place(StepIndex(12 * 16 + 6));
+    let moment = Moment { place, steps_in_section: 70, chance: Chance::new(steering.seed) };
+    let parts = steering.parts.iter().map(|p| part_view(&steering, p, &moment)).collect();
+    Snapshot {
+        steering: Arc::new(steering),
+        parts,
+        bars: BARS.map(|bar| map.place(map.bar_start(bar))).collect::<Vec<Place>>(),
+        planned: StepIndex(15 * 16),
+        frozen: vec![14],
+        pending: vec![PendingView { text: "drums.unmute".into(), when: When::NextBar, step: Some(StepIndex(208)) }],
+        script: ScriptStatus { name: "demo.rhai".into(), generation: 3, error: None, active_lines: vec![20] },
+        form: vec![("intro".into(), 8), ("lift".into(), 16), ("lift".into(), 16)],
+        plan_us: (212, 640),
+        engine_faults: 0,
+    }
+}
+
+/// The same with a script that failed.
+pub fn snapshot_with_fault() -> Snapshot {
+    let mut snapshot = snapshot();
+    let text = "there is no control 'temprature': did you mean 'temperature'? The last good set plays on".to_string();
+    snapshot.script.error = Some(ScriptFault { line: 13, column: 6, text });
+    snapshot
+}
+
+fn steering() -> Steering {
+    let mut bands = Vec::new();
+    for (name, role) in [("drums", Role::Drums), ("bass", Role::Bass), ("keys", Role::Chords), ("lead", Role::Lead)] {
+        bands.push(PartSteering::new(name, role));
+    }
+    let mut set = |part: usize, control: Control, value: Signal| bands[part].controls[control as usize] = Some(value);
+    set(1, Control::InChord, Signal::Constant(0.6));
+    set(2, Control::Density, Signal::Constant(0.35));
+    set(3, Control::Temperature, Moving::Sine { low: 0.7, high: 1.2, period_steps: 128.0 }.into());
+    set(3, Control::Delay, Signal::Constant(0.3));
+    bands[0].style = StyleBlend::new(&[("funk", 1.0)]);
+    let mut controls = vec![None; crate::steer::CONTROLS.len()];
+    controls[Control::Tempo as usize] = Some(Signal::Constant(112.0));
+    Steering {
+        controls,
+        parts: bands,
+        key: Key::parse("D dorian"),
+        chords: Arc::new(Progression::parse("Dm7 G7 Cmaj7 Am7", 16).unwrap_or_default()),
+        section: Some(SectionNow { name: "lift".into(), index: 1, from: StepIndex(128), until: StepIndex(384) }),
+        ..Steering::default()
+    }
+}
+
+fn part_view(steering: &Steering, part: &PartSteering, moment: &Moment) -> PartView {
+    let values = crate::steer::CONTROLS.iter().map(|c| part.value(c.control, moment)).collect();
+    let notes: Vec<RollNote> = (BARS.start * 16..15 * 16).flat_map(|step| notes(steering, part.role, step)).collect();
+    PartView {
+        name: part.name.clone(),
+        role: part.role,
+        values,
+        is_heard: steering.is_heard(part),
+        notes: notes.into(),
+    }
+}
+
+/// Notes that a role starts in a step: simple patterns over the chords, varied by chance.
+fn notes(steering: &Steering, role: Role, step: u64) -> Vec<RollNote> {
+    let chance = Chance::new(11).fold(role.index() as u64);
+    let unit = |index: u64| chance.unit(Purpose::Pattern, step, index);
+    let (chord, _, _) = steering.chords.at(step);
+    let Some(chord) = chord else { return Vec::new() };
+    let at = step % 16;
+    let tones: Vec<u8> = (0..12).map(|i| (chord.root + i) % 12).filter(|pc| chord.mask >> pc & 1 == 1).collect();
+    let tone = |share: f32| tones[(share * tones.len() as f32) as usize % tones.len()];
+    let note = |pitch: u8, velocity: f32, length: u16| RollNote {
+        step: StepIndex(step),
+        note: StepNote::new(pitch, velocity as u8, length),
+    };
+    match role {
+        Role::Drums => [
+            (36, matches!(at, 0 | 3 | 10) || at == 6 && unit(0) < 0.3, 112.0),
+            (38, at % 8 == 4, 118.0),
+            (38, matches!(at, 7 | 9) && unit(1) < 0.4, 38.0),
+            (42, at != 14 && (at.is_multiple_of(2) || unit(2) < 0.35), if at.is_multiple_of(4) { 96.0 } else { 52.0 }),
+            (46, at == 14 && unit(3) < 0.7, 84.0),
+            (51, step % 64 == 0, 100.0),
+        ]
+        .iter()
+        .filter(|hit| hit.1)
+        .map(|hit| note(hit.0, hit.2, 1))
+        .collect(),
+        Role::Bass => match at {
+            0 => vec![note(36 + chord.root, 108.0, 3)],
+            6 | 10 | 13 if unit(0) < 0.8 => vec![note(36 + tone(unit(1)), 60.0 + 50.0 * unit(2), 2)],
+            _ => Vec::new(),
+        },
+        Role::Chords => match at {
+            0 | 7 => tones.iter().map(|pc| note(55 + (pc + 5) % 12, 72.0, if at == 0 { 6 } else { 4 })).collect(),
+            12 if unit(0) < 0.5 => tones.iter().map(|pc| note(55 + (pc + 5) % 12, 50.0, 2)).collect(),
+            _ => Vec::new(),
+        },
+        Role::Lead => {
+            let plays = at.is_multiple_of(2) && unit(0) < 0.62 || unit(0) < 0.12;
+            let pitch = 67 + (tone(unit(1)) + 5) % 12 + if unit(2) < 0.3 { 12 } else { 0 };
+            if plays { vec![note(pitch, 60.0 + 66.0 * unit(3), 1 + (unit(4) * 3.0) as u16)] } else { Vec::new() }
+        }
+    }
+}
+
+/// What one frame sees: the clock stands still, the music runs.
+pub fn sight(snapshot: Snapshot) -> Sight {
+    let tick = Tick(198 * 240 + 60);
+    Sight {
+        snapshot: Arc::new(snapshot),
+        playhead: Playhead {
+            tick,
+            handed: StepIndex(200),
+            is_running: true,
+            bpm: Bpm::new(112.0),
+            late_steps: 0,
+            silent_steps: 0,
+            sounding: 5,
+            lateness_us: (38, 121),
+            at: Nanos(1_000_000_000),
+            is_real_time: true,
+        },
+        meters: Meters {
+            dsp_load: Some(0.085),
+            peak_db: Some((-7.5, -8.9)),
+            voices: Some(24),
+            xruns: 0,
+            late_events: 0,
+            dropped_notices: 0,
+        },
+        now: Nanos(1_000_000_000),
+    }
+}
+
+/// A screen on the demo.
+pub fn app(depth: Depth) -> App {
+    let topic = |name: &str, signature: &str, doc: &str| HelpTopic {
+        group: "functions".into(),
+        name: name.into(),
+        signature: signature.into(),
+        doc: doc.into(),
+        example: String::new(),
+    };
+    let help = vec![
+        topic("part", "part(name)", "Declares a part, or finds it."),
+        topic("section", "section(name, bars, || ...)", "A section of the form."),
+        topic("every", "every(n).bars(|| ...)", "Runs again and again."),
+    ];
+    let catalogue = Catalogue { help, ..Catalogue::default() };
+    let mut app = App::new(Theme::new(depth), catalogue, sight(snapshot()), Some("demo.rhai".into()), SCRIPT);
+    app.notice(Notice::new(Severity::Info, "output", "synth at 48000 Hz, 256 frames"));
+    app.notice(Notice::new(Severity::Info, "engine", "band-small: 2 x 256, 17 styles"));
+    app.notice(Notice::new(Severity::Info, "script", "demo.rhai launched at bar 9"));
+    app.focus_on(Pane::Editor);
+    app
+}

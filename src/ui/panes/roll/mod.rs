@@ -1,0 +1,163 @@
+//! The piano roll: past, playhead and planned future of every part, one time axis for all.
+
+mod lane;
+mod ruler;
+
+use super::super::{App, Pane, paint};
+use crate::message::PartView;
+use crate::music::kit;
+use crate::time::{StepIndex, TICKS_PER_STEP, Tick};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Cells left of the time axis: name, then row labels where there is room.
+fn gutter(width: u16) -> u16 {
+    match width {
+        0..=39 => width.min(5),
+        40..=59 => 8,
+        _ => 12,
+    }
+}
+
+/// The time axis: which column a tick falls on. All notes move by the same whole column, so that nothing trembles.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// Cells a step.
+    pub scale: u64,
+    /// Column of the playhead.
+    pub head: i64,
+    /// Columns from tick 0 to now.
+    pub now_columns: i64,
+    /// Columns there are.
+    pub width: u16,
+    /// The moment.
+    pub now: Tick,
+    /// First step not handed over.
+    pub handed: StepIndex,
+    /// First step not planned.
+    pub planned: StepIndex,
+}
+
+impl Axis {
+    fn new(app: &App, width: u16) -> Axis {
+        let snapshot = &app.sight.snapshot;
+        let now = app.tick();
+        let ahead = snapshot.planned.0.saturating_sub(now.step().0).clamp(16, 160);
+        // The plan takes two thirds of the width, the past the rest.
+        let scale = (u64::from(width) * 2 / 3 / (ahead + 2)).clamp(1, 4);
+        Axis {
+            scale,
+            head: i64::from(width) * 3 / 10,
+            now_columns: (now.0 * scale / TICKS_PER_STEP) as i64,
+            width,
+            now,
+            handed: app.sight.playhead.handed,
+            planned: snapshot.planned,
+        }
+    }
+
+    /// Column of a tick; may lie outside.
+    pub(super) fn column(&self, tick: Tick) -> i64 {
+        (tick.0.saturating_mul(self.scale) / TICKS_PER_STEP) as i64 - self.now_columns + self.head
+    }
+
+    /// Column of a step's grid place.
+    pub(super) fn step(&self, step: StepIndex) -> i64 {
+        self.column(Tick(step.0.saturating_mul(TICKS_PER_STEP)))
+    }
+
+    /// The step under a column, if it is after the start.
+    pub(super) fn step_at(&self, column: u16) -> Option<StepIndex> {
+        let columns = i64::from(column) - self.head + self.now_columns;
+        u64::try_from(columns).ok().map(|c| StepIndex(c / self.scale))
+    }
+}
+
+/// Draws it.
+pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
+    let theme = app.theme;
+    let title = match app.part_name().filter(|_| app.is_enlarged) {
+        Some(name) => format!("roll: {name}"),
+        None => "roll".to_string(),
+    };
+    let inner = paint::frame(buf, area, &theme, &title, &note(app), app.focus == Pane::Roll);
+    let margin = gutter(inner.width);
+    let field = Rect { x: inner.x + margin, width: inner.width - margin, ..inner };
+    if field.width == 0 || field.height == 0 {
+        return;
+    }
+    let axis = Axis::new(app, field.width);
+    let rows = if field.height >= 10 { 2 } else { 1 };
+    let ruler = Rect { height: rows.min(field.height), ..field };
+    let body = Rect { y: inner.y + ruler.height, height: inner.height - ruler.height, ..inner };
+    ruler::draw(app, &axis, ruler, body, buf);
+    let parts = app.sight.snapshot.parts.clone();
+    if parts.is_empty() {
+        paint::text(buf, body, 1, 0, "no parts yet: write part(\"lead\") in the editor and press F5", theme.dim());
+        return;
+    }
+    for (index, rect) in lanes(app, &parts, body) {
+        if let Some(part) = parts.get(index) {
+            lane::draw(app, index, part, &axis, rect, margin, buf);
+        }
+    }
+}
+
+fn note(app: &App) -> String {
+    match app.bar {
+        Some(bar) => {
+            let frozen = if app.sight.snapshot.frozen.contains(&bar) { ", frozen" } else { "" };
+            format!("bar {}{frozen}", bar + 1)
+        }
+        None => String::new(),
+    }
+}
+
+/// Kit rows that a part uses, low to high.
+fn used_rows(part: &PartView) -> Vec<usize> {
+    let mut seen = [false; kit::ROW_COUNT];
+    for n in part.notes.iter() {
+        if let Some(row) = kit::row_of(n.note.pitch) {
+            seen[row] = true;
+        }
+    }
+    (0..kit::ROW_COUNT).filter(|r| seen[*r]).collect()
+}
+
+/// Heights of the lanes: drums as many rows as they use, the others share the rest. When there is not a row for each,
+/// those around the focused part are seen.
+fn lanes(app: &App, parts: &[PartView], body: Rect) -> Vec<(usize, Rect)> {
+    if app.is_enlarged {
+        return vec![(app.part, body)];
+    }
+    let room = usize::from(body.height);
+    let seen = parts.len().min(room.max(1));
+    let first = app.part.saturating_sub(seen / 2).min(parts.len() - seen);
+    let shown = &parts[first..first + seen];
+    let most = |p: &PartView| if p.role.is_pitched() { usize::MAX } else { used_rows(p).len().clamp(2, 8) + 1 };
+    let mut heights = vec![room / seen; seen];
+    let mut spare = room - heights.iter().sum::<usize>();
+    for (h, part) in heights.iter_mut().zip(shown) {
+        let cut = h.saturating_sub(most(part));
+        *h -= cut;
+        spare += cut;
+    }
+    // What is left goes round, to pitched parts first.
+    for pass in 0..2 {
+        let takers: Vec<usize> = (0..seen).filter(|i| pass == 1 || shown[*i].role.is_pitched()).collect();
+        if !takers.is_empty() {
+            for (i, taker) in takers.iter().enumerate() {
+                heights[*taker] += spare / takers.len() + usize::from(i < spare % takers.len());
+            }
+            break;
+        }
+    }
+    let mut y = body.y;
+    let mut found = Vec::new();
+    for (i, h) in heights.into_iter().enumerate() {
+        let rect = Rect { y, height: (h as u16).min(body.bottom().saturating_sub(y)), ..body };
+        y += rect.height;
+        found.push((first + i, rect));
+    }
+    found
+}

@@ -1,0 +1,1 @@
+//! Svg: the screen as a picture.

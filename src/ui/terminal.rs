@@ -1,0 +1,1 @@
+//! Terminal: taking it and giving it back.
