@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Opens an engine by its name.
-pub type Opener = Box<dyn Fn(&str) -> Result<Box<dyn Engine>, EngineError> + Send>;
+pub type Opener = Arc<dyn Fn(&str) -> Result<Box<dyn Engine>, EngineError> + Send + Sync>;
 
 /// Opens the engines of `engine::ENGINES`.
 pub fn opener(models: Models) -> Opener {
-    Box::new(move |name| match engine_named(name) {
+    Arc::new(move |name| match engine_named(name) {
         Some(kind) => (kind.open)(&models),
         None => {
             let known: Vec<_> = crate::engine::ENGINES.iter().map(|e| e.name).collect();
@@ -42,6 +42,11 @@ impl Band {
     /// An empty band.
     pub fn new(open: Opener) -> Band {
         Band { open, seats: Vec::new(), broken: Vec::new(), pool: Vec::new() }
+    }
+
+    /// How its engines are opened.
+    pub fn opener(&self) -> Opener {
+        self.open.clone()
     }
 
     /// Makes sure that the part has this engine, ready to go on (or fresh, when it did not play before).

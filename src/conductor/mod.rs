@@ -16,22 +16,30 @@
 
 mod ask;
 mod band;
+pub mod bench;
 mod enter;
 mod form;
 mod journal;
 mod make;
 mod marks;
+mod meter;
+mod obey;
 mod plan;
+pub mod render;
 mod send;
 mod session;
 pub mod shape;
 mod slots;
+pub mod stage;
 pub mod test_kit;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod view;
 
 pub use band::{Opener, opener};
 pub use journal::{Entry, Journal, What};
+pub use obey::TRIAL;
 pub use plan::{How, PartStep, Plan, Running, StepRecord};
 pub use session::Session;
+pub use thread::{Conductor, empty_snapshot};

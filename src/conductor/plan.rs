@@ -103,6 +103,10 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// An empty plan that begins at `first`.
+    pub fn starting_at(first: StepIndex) -> Plan {
+        Plan { records: VecDeque::new(), first }
+    }
     /// First step that is kept.
     pub fn first(&self) -> StepIndex {
         self.first

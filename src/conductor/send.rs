@@ -6,35 +6,33 @@ use super::session::Session;
 use super::shape::{Shape, bpm, is_mono, params};
 use crate::message::{PlannedStep, ToPlayer};
 use crate::time::{StepIndex, Tick};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Session {
-    /// Adds to `out` what the player has not been told yet, oldest first, at most `most` steps; true when more is left.
-    pub fn drain(&mut self, most: usize, out: &mut Vec<ToPlayer>) -> bool {
+    /// Adds to `out` what the player has not been told yet of the steps before `until`, oldest first.
+    pub fn drain(&mut self, until: StepIndex, out: &mut Vec<ToPlayer>) {
         if let Some(from) = self.revised.take() {
             out.push(ToPlayer::Revise { from, epoch: self.epoch });
         }
         let first = out.len();
-        while out.len() - first < most {
-            let step = match self.resend.pop_first().filter(|s| *s >= self.handed) {
-                Some(step) => step,
-                None if self.unsent < self.plan.next() => {
-                    let step = self.unsent.max(self.handed);
-                    self.unsent = step.after(1);
-                    self.cut_earlier(step);
-                    step
-                }
-                None => break,
-            };
-            if let Some(planned) = self.shaped(step) {
-                out.push(ToPlayer::Step(Box::new(planned)));
-            }
+        let until = until.min(self.plan.next());
+        let handed = self.handed;
+        // Mono notes that were sent before, and that a step planned since cuts.
+        let mut again = BTreeSet::new();
+        while self.unsent < until {
+            let step = self.unsent.max(handed);
+            self.unsent = step.after(1);
+            self.cut_earlier(step, &mut again);
+            out.extend(self.shaped(step).map(|s| ToPlayer::Step(Box::new(s))));
+        }
+        for step in again.into_iter().filter(|s| *s >= handed) {
+            out.extend(self.shaped(step).map(|s| ToPlayer::Step(Box::new(s))));
         }
         if let Some(routes) = self.slots.changed() {
             // Routes first: a step must not name a slot that the player does not know.
             out.insert(first, ToPlayer::Routes(routes));
         }
-        self.unsent < self.plan.next() || !self.resend.is_empty()
     }
 
     /// A step as it is played. `None` when it is not planned.
@@ -71,7 +69,7 @@ impl Session {
     }
 
     /// A mono note that was sent before this step was known may have to end here: it is sent again.
-    fn cut_earlier(&mut self, step: StepIndex) {
+    fn cut_earlier(&self, step: StepIndex, again: &mut BTreeSet<StepIndex>) {
         let Some(record) = self.plan.get(step) else { return };
         for part in &record.parts {
             if part.notes.is_empty() {
@@ -90,7 +88,7 @@ impl Session {
                 r.shaped_before <= step && of.is_some_and(|p| is_mono(p, &moment(&r.entered.steering, r.place)))
             });
             if is_open {
-                self.resend.insert(s);
+                again.insert(s);
             }
         }
     }

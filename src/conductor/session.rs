@@ -91,8 +91,6 @@ pub struct Session {
     pub(super) slots: Slots,
     /// First step whose present plan has not been sent to the player.
     pub(super) unsent: StepIndex,
-    /// Steps already sent that changed since (a mono note is cut by a later one).
-    pub(super) resend: BTreeSet<StepIndex>,
     /// The player must hear of a revision from this step on.
     pub(super) revised: Option<StepIndex>,
     pub(super) notices: Vec<Notice>,
@@ -133,7 +131,6 @@ impl Session {
             missed: BTreeSet::new(),
             slots: Slots::default(),
             unsent: start,
-            resend: BTreeSet::new(),
             revised: None,
             notices: Vec::new(),
             said: BTreeSet::new(),
@@ -142,6 +139,13 @@ impl Session {
             journal: Journal::new(seed),
             engine_steps: 0,
         }
+    }
+
+    /// Moves the start of a session in which nothing has happened.
+    pub(super) fn begin_at(&mut self, start: StepIndex) {
+        (self.handed, self.unsent) = (start, start);
+        self.plan = Plan::starting_at(start);
+        self.history = History::new(start);
     }
 
     /// First step that edits can still reach.
@@ -266,7 +270,6 @@ impl Session {
         self.band.recycle(record.engines);
         self.now = record.before;
         self.unsent = self.unsent.min(step);
-        self.resend.retain(|s| *s < step);
     }
 
     /// Events that fired with a section at or after `step` wait again.
@@ -289,16 +292,20 @@ impl Session {
             self.pass(self.handed);
         }
         match epoch {
-            None => {
-                self.missed.insert(step);
-                self.journal.push(step, What::Missed);
-                self.rewind(step);
-            }
+            None => self.mark_missed(),
             Some(epoch) if epoch < self.epoch => self.postpone(step, epoch),
             Some(_) => {}
         }
         self.ensure_planned(step);
         self.pass(step);
+    }
+
+    /// The first step not handed over is played from memory: it repeats what was played a bar before, and no engine
+    /// is asked.
+    pub fn mark_missed(&mut self) {
+        self.missed.insert(self.handed);
+        self.journal.push(self.handed, What::Missed);
+        self.rewind(self.handed);
     }
 
     /// The player took an older plan of this step: what was to change it changes the next one.

@@ -1,9 +1,9 @@
 //! For tests and benches: an engine whose notes show everything that it was asked and heard, and a scripted program.
 
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
-use crate::music::{Purpose, Role, StepNote, StepNotes};
-use crate::steer::{Call, Edit, Job, Program, ScriptFault, Section};
-use crate::time::Place;
+use crate::music::{Chance, Purpose, Role, StepNote, StepNotes};
+use crate::steer::{Call, Control, Edit, Every, Job, Moving, Program, ProgramLoader, ScriptFault, Section, Signal};
+use crate::time::{Metre, Place};
 
 /// How a test engine misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +83,7 @@ impl Engine for Probe {
 
 /// Opens probes: "probe", "err:N" and "panic:N" (misbehaving from step N on).
 pub fn probes() -> super::Opener {
-    Box::new(|name| {
+    std::sync::Arc::new(|name| {
         let from = |text: &str| text.parse::<u64>().unwrap_or(0);
         let fault = match name.split_once(':') {
             _ if matches!(name, "probe" | "lstm" | "euclid") => Fault::None,
@@ -175,4 +175,53 @@ impl Program for Scripted {
 pub fn band_of_four() -> Vec<Edit> {
     use crate::music::ROLES;
     ROLES.iter().map(|r| Edit::Part { name: r.name().into(), role: *r }).collect()
+}
+
+/// Makes programs from numbers: the same text gives the same program. `"broken"` does not load; `"trap"` fails in a
+/// closure of its first bar, `"late"` in one of its third.
+pub struct SeedLoader;
+
+impl ProgramLoader for SeedLoader {
+    fn load(&mut self, name: &str, text: &str) -> Result<Box<dyn Program>, ScriptFault> {
+        let fault = |text: &str| ScriptFault { line: 3, column: 1, text: text.into() };
+        let set = |part: &str, control, value| Edit::Set { part: Some(part.into()), control, value: Some(value) };
+        let mut edits = band_of_four();
+        let program = match text {
+            "broken" => return Err(fault("this is no program")),
+            "trap" => {
+                Scripted::new(edits).job(Every::Bars(1), |_, _| Err(ScriptFault { line: 7, ..Default::default() }))
+            }
+            "late" => Scripted::new(edits).job(Every::Bars(1), |p, _| match p.bar % 3 {
+                2 => Err(ScriptFault { line: 8, ..Default::default() }),
+                _ => Ok(Vec::new()),
+            }),
+            text => {
+                let seed = text.parse::<u64>().map_err(|_| fault("no number"))?;
+                let chance = Chance::new(seed);
+                let draw = |i: u64| chance.unit(Purpose::Script, 0, i);
+                let sine = Moving::Sine { low: 0.2, high: 0.8, period_steps: 8.0 + draw(0) * 100.0 };
+                let walk = Moving::Walk { low: 0.0, high: 2.0, period_steps: 7.0, id: seed };
+                edits.push(set("lead", Control::Density, sine.into()));
+                edits.push(set("bass", Control::Temperature, walk.into()));
+                if draw(1) < 0.3 {
+                    edits.truncate(3);
+                }
+                if let (true, Some(metre)) = (draw(2) < 0.3, Metre::new(3 + (draw(3) * 5.0) as u8, 8)) {
+                    edits.push(Edit::Metre(metre));
+                }
+                let on = |section: usize| vec![Edit::Mute { part: Some("drums".into()), on: section == 0 }];
+                Scripted::new(edits)
+                    .job(Every::Beats(2), |place, _| {
+                        let value = (place.step.0 % 13) as f32 / 13.0;
+                        let part = Some("chords".into());
+                        Ok(vec![Edit::Set { part, control: Control::Density, value: Some(Signal::Constant(value)) }])
+                    })
+                    .job(Every::Bars(3), |_, _| Ok(vec![Edit::Hold { part: Some("bass".into()), bars: 1 }]))
+                    .job(Every::Bars(4), |_, _| Ok(vec![Edit::Hold { part: Some("bass".into()), bars: 0 }]))
+                    .form(&[("intro", 2), ("lift", 3)], &[0, 1, 1], on)
+            }
+        };
+        let name = if text.parse::<u64>().is_ok() { format!("seed {text}") } else { name.to_string() };
+        Ok(Box::new(Scripted { name, ..program }))
+    }
 }

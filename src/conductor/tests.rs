@@ -41,7 +41,7 @@ fn notes(session: &Session, part: &str, steps: std::ops::Range<u64>) -> Vec<Step
 
 fn drained(session: &mut Session) -> Vec<PlannedStep> {
     let mut out = Vec::new();
-    session.drain(usize::MAX, &mut out);
+    session.drain(StepIndex(u64::MAX), &mut out);
     let steps = out.into_iter().filter_map(|m| if let ToPlayer::Step(s) = m { Some(*s) } else { None });
     steps.collect()
 }
