@@ -67,6 +67,12 @@ impl Bag {
         self.ids.clear();
         self.weights.clear();
     }
+    /// Takes over the rows of another bag, into the memory that is there.
+    pub fn copy_from(&mut self, other: &Bag) {
+        self.clear();
+        self.ids.extend_from_slice(&other.ids);
+        self.weights.extend_from_slice(&other.weights);
+    }
     /// Adds a row.
     pub fn push(&mut self, id: u32, weight: f32) {
         self.ids.push(id);

@@ -114,7 +114,7 @@ impl Run for CandleRun {
     }
 
     fn begin(&mut self, context: &Bag) -> Result<(), EngineError> {
-        self.shared.clone_from(context);
+        self.shared.copy_from(context);
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl Run for CandleRun {
 
     fn decide(&mut self, role: Role, row: u32) -> Result<&mut [f32], EngineError> {
         let oracle = &self.model.oracle;
-        self.context.clone_from(&self.shared);
+        self.context.copy_from(&self.shared);
         self.context.one(row);
         let rows = oracle.bags("decide.context", one(&self.context)).map_err(failed)?;
         let active = oracle.decide(missing(&self.output)?, &rows).map_err(failed)?;

@@ -20,6 +20,8 @@ pub struct Live {
     /// Each layer's input followed by its own last output.
     inputs: Vec<Vec<f32>>,
     output: Vec<f32>,
+    before: EngineState,
+    after: EngineState,
     /// The decisions' hidden layer: what all decisions of this step share, then with the decision's own rows.
     shared: Vec<f32>,
     hidden: Vec<f32>,
@@ -42,6 +44,8 @@ impl Live {
             cells: packed.layers.iter().map(|_| vec![0.0; hidden]).collect(),
             inputs: packed.layers.iter().map(|layer| vec![0.0; layer.inputs]).collect(),
             output: vec![0.0; hidden],
+            before: EngineState(Vec::with_capacity(2 * hidden * packed.layers.len())),
+            after: EngineState(Vec::with_capacity(2 * hidden * packed.layers.len())),
             shared: vec![0.0; decide],
             hidden: vec![0.0; decide],
             active: vec![0.0; decide],
@@ -59,8 +63,27 @@ impl Live {
     }
 
     /// Takes one sixteenth's input rows (below `Shape::features`; others are passed over). False when the state is no
-    /// longer made of numbers; it is then silence again.
+    /// longer made of numbers; it is then silence again. A step that another part has just taken is copied from it.
     pub fn step(&mut self, features: &Bag) -> bool {
+        let (mut before, mut after) = (std::mem::take(&mut self.before), std::mem::take(&mut self.after));
+        self.save(&mut before);
+        let is_known = self.packed.memo.recall(features, &before.0, &mut after.0);
+        let sound = if is_known {
+            self.restore(&after);
+            true
+        } else {
+            self.compute(features)
+        };
+        if sound && !is_known {
+            self.save(&mut after);
+            self.packed.memo.remember(features, &before.0, &after.0);
+        }
+        (self.before, self.after) = (before, after);
+        sound
+    }
+
+    /// [`Live::step`] without looking what others did.
+    fn compute(&mut self, features: &Bag) -> bool {
         let Live { packed, simd, cells, inputs, output, .. } = self;
         let (embed, hidden) = (packed.shape.embed, packed.shape.hidden);
         let x = &mut inputs[0][..embed];
@@ -174,6 +197,7 @@ impl Live {
             return self.reset();
         }
         for (at, values) in state.0.chunks_exact(2 * hidden).enumerate() {
+            self.output.copy_from_slice(&values[..hidden]);
             let own = self.packed.layers[at].inputs - hidden;
             self.inputs[at][own..].copy_from_slice(&values[..hidden]);
             self.cells[at].copy_from_slice(&values[hidden..]);
@@ -183,5 +207,6 @@ impl Live {
     /// Silence.
     pub fn reset(&mut self) {
         self.inputs.iter_mut().chain(&mut self.cells).for_each(|values| values.fill(0.0));
+        self.output.fill(0.0);
     }
 }

@@ -16,6 +16,7 @@ pub mod file;
 pub mod half;
 pub mod kernel;
 pub mod live;
+mod memo;
 pub mod net;
 mod packed;
 #[cfg(test)]

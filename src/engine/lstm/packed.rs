@@ -2,6 +2,7 @@
 
 use super::file::Weights;
 use super::kernel::{Block, LANES, PANEL, pack};
+use super::memo::Memo;
 use super::shape::{DURATIONS, OFFSETS, Shape, VELOCITIES};
 use crate::engine::EngineError;
 use crate::music::ROLES;
@@ -72,6 +73,7 @@ pub struct Packed {
     pub(super) details: Affine,
     pub(super) velocity_given: Vec<f32>,
     pub(super) offset_given: Vec<f32>,
+    pub(super) memo: Memo,
 }
 
 impl Packed {
@@ -92,6 +94,7 @@ impl Packed {
         Ok(Packed {
             shape,
             styles: weights.card.styles.clone(),
+            memo: Memo::new(2 * shape.hidden * shape.layers),
             features: weights.get("features.weight").to_vec(),
             layers: (0..shape.layers).map(|layer| Layer::new(weights, layer)).collect(),
             decide: one("decide.hidden", shape.decide, shape.hidden),

@@ -222,9 +222,10 @@ mod test {
 
     #[test]
     fn every_path_plays_the_same_200_steps() {
-        let packed = packed(1);
         let mut seen = None;
         for simd in Simd::all() {
+            // Weights of its own, so that no step is copied from another path's.
+            let packed = packed(1);
             let mut parts = [0; 4].map(|_| LstmPart::with_simd(packed.clone(), simd));
             let played = play(&mut parts, 200, |ask| ask.key = Key::parse("G"));
             assert!(played.iter().flatten().count() > 100);
@@ -233,6 +234,15 @@ mod test {
             let bits: Vec<u32> = state.0.iter().map(|v| v.to_bits()).collect();
             assert_eq!(*seen.get_or_insert_with(|| (played.clone(), bits.clone())), (played, bits), "{}", simd.name());
         }
+    }
+
+    #[test]
+    fn a_step_copied_from_another_part_is_the_step_computed() {
+        let change = |ask: &mut Ask| ask.band = [crate::engine::RoleAsk { present: true, ..Default::default() }; 4];
+        let shared = packed(6);
+        let together = play(&mut [0; 4].map(|_| LstmPart::new(shared.clone())), 64, change);
+        let apart = play(&mut [0; 4].map(|_| LstmPart::new(packed(6))), 64, change);
+        assert_eq!(together, apart);
     }
 
     #[test]
