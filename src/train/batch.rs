@@ -222,15 +222,7 @@ impl Builder {
             let group = lists.product_row.len() as u32;
             lists.product_row.push(row);
             lists.shared.push(&self.bag.ids, &self.bag.weights);
-            let mut chosen: Vec<(usize, StepNote)> = self
-                .now
-                .iter()
-                .filter(|h| h.role == role)
-                .filter_map(|h| classes::class_of(role, h.note.pitch).map(|class| (class, h.note)))
-                .collect();
-            chosen.sort_by_key(|c| c.0);
-            chosen.dedup_by_key(|c| c.0);
-            chosen.truncate(NOTES_PER_STEP);
+            let chosen = choices(&self.now, role);
             self.own_rows.clear();
             let mut last = 0;
             for i in 0..=chosen.len().min(NOTES_PER_STEP - 1) {
@@ -308,6 +300,16 @@ impl RoleLists {
         let known = [role.is_pitched(), piece.has_velocity, piece.is_performed];
         self.details.weight.push(std::array::from_fn(|k| if known[k] { DETAIL_WEIGHTS[k] } else { 0.0 }));
     }
+}
+
+/// What a role chooses in a step: classes upwards, each once, at most `NOTES_PER_STEP`.
+pub fn choices(now: &[HeardNote], role: Role) -> Vec<(usize, StepNote)> {
+    let own = now.iter().filter(|h| h.role == role);
+    let mut chosen: Vec<_> = own.filter_map(|h| Some((classes::class_of(role, h.note.pitch)?, h.note))).collect();
+    chosen.sort_by_key(|c| c.0);
+    chosen.dedup_by_key(|c| c.0);
+    chosen.truncate(NOTES_PER_STEP);
+    chosen
 }
 
 fn conditions<'s>(prepared: &Prepared, cut: &Cut, place: Place, style: &'s [(u32, f32)]) -> Conditions<'s> {

@@ -13,11 +13,13 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod data;
+pub mod eval;
 #[cfg(test)]
 mod gradients;
 pub mod kernel;
 pub mod lstm;
 pub mod net;
+pub mod ngram;
 pub mod ops;
 pub mod optim;
 pub mod report;
