@@ -11,11 +11,28 @@
 //!
 //! Not here: when to play what (`player`), which part goes where (`steer::OutSpec`).
 
+pub mod clock;
+mod encode;
+#[cfg(feature = "jack")]
+mod jack_midi;
+mod midi_file;
+#[cfg(feature = "midi")]
+mod midi_port;
+mod nowhere;
+mod rack;
+mod raw;
 mod recording;
+mod sender;
+mod synth;
 
+pub use encode::{CONTROLLERS, Encoder};
+pub use midi_file::MidiFileOut;
+pub use rack::{OUTPUTS, Options, OutputRow, Rack};
 pub use recording::{Recording, Tape};
+pub use sender::{Sender, Wire};
+pub use synth::SynthOut;
 
-use crate::message::ParamChange;
+use crate::message::{ParamChange, Route};
 use crate::steer::OutSpec;
 use crate::time::{Bpm, Nanos, Place, Tick};
 
@@ -71,6 +88,7 @@ pub fn device_of(out: &OutSpec, slot: u8) -> (String, u8) {
         OutSpec::Midi { port: Some(port), channel } => (format!("midi:{port}"), *channel),
         OutSpec::Midi { port: None, channel } => ("midi".into(), *channel),
         OutSpec::Jack { channel } => ("jack".into(), *channel),
+        OutSpec::Raw { path, channel } => (format!("raw:{path}"), *channel),
         OutSpec::Nowhere => ("none".into(), slot),
     }
 }
@@ -88,6 +106,14 @@ pub trait Output: Send {
 
     /// A step that begins at `due` was handed over; for outputs that write bars or follow the tempo.
     fn step(&mut self, _due: Due, _place: Place, _bpm: Bpm) {}
+
+    /// A part plays here from now on, on this channel or slot.
+    fn route(&mut self, _channel: u8, _route: &Route) {}
+
+    /// False while the first attempt to open the device is under way; the music may wait a moment for it to start.
+    fn is_ready(&self) -> bool {
+        true
+    }
 
     /// Does what must be done now and then (reconnect, free); called every turn of the player, must be quick.
     fn tend(&mut self, _now: Nanos) {}

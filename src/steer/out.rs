@@ -22,12 +22,19 @@ pub enum OutSpec {
         /// 0..=15 here, 1..=16 in scripts and on screen.
         channel: u8,
     },
+    /// MIDI bytes into a file, FIFO or serial device: `"raw:/dev/midi1:2"`.
+    Raw {
+        /// The path; it must exist.
+        path: Arc<str>,
+        /// 0..=15 here, 1..=16 in scripts and on screen.
+        channel: u8,
+    },
     /// Nowhere, in time: `"none"`.
     Nowhere,
 }
 
 impl OutSpec {
-    /// Reads `"synth:pluck"`, `"midi:2"`, `"midi:Port name:2"`, `"jack:2"` or `"none"`.
+    /// Reads `"synth:pluck"`, `"midi:2"`, `"midi:Port name:2"`, `"jack:2"`, `"raw:/path:2"` or `"none"`.
     ///
     /// # Errors
     /// A sentence that says what was wrong and how it is written.
@@ -45,9 +52,15 @@ impl OutSpec {
                 None => Ok(OutSpec::Midi { port: None, channel: channel(rest)? }),
             },
             "jack" => Ok(OutSpec::Jack { channel: channel(rest)? }),
+            "raw" => match rest.rsplit_once(':') {
+                Some((path, ch)) if !path.trim().is_empty() => {
+                    Ok(OutSpec::Raw { path: Arc::from(path.trim()), channel: channel(ch)? })
+                }
+                _ => Err(format!("'{text}' names no path and channel: write \"raw:/dev/midi1:2\"")),
+            },
             "none" => Ok(OutSpec::Nowhere),
             _ => Err(format!(
-                "'{text}' is no output: write \"synth:pluck\", \"midi:2\", \"midi:Port name:2\", \"jack:2\" or \"none\""
+                "'{text}' is no output: write \"synth:pluck\", \"midi:2\", \"midi:Port name:2\", \"jack:2\", \"raw:/path:2\" or \"none\""
             )),
         }
     }
@@ -60,6 +73,7 @@ impl std::fmt::Display for OutSpec {
             OutSpec::Midi { port: Some(port), channel } => write!(f, "midi:{port}:{}", channel + 1),
             OutSpec::Midi { port: None, channel } => write!(f, "midi:{}", channel + 1),
             OutSpec::Jack { channel } => write!(f, "jack:{}", channel + 1),
+            OutSpec::Raw { path, channel } => write!(f, "raw:{path}:{}", channel + 1),
             OutSpec::Nowhere => write!(f, "none"),
         }
     }
@@ -71,10 +85,10 @@ mod test {
 
     #[test]
     fn outputs_are_read_and_printed() {
-        for text in ["synth:pluck", "midi:2", "midi:MIDI 4x4:Out 1:16", "jack:10", "none"] {
+        for text in ["synth:pluck", "midi:2", "midi:MIDI 4x4:Out 1:16", "jack:10", "raw:/dev/midi1:3", "none"] {
             assert_eq!(OutSpec::parse(text).unwrap().to_string(), text);
         }
-        for bad in ["", "synth:", "synth", "midi:0", "midi:17", "midi:", "jack", "foo:1"] {
+        for bad in ["", "synth:", "synth", "midi:0", "midi:17", "midi:", "jack", "foo:1", "raw:", "raw:2", "raw::2"] {
             assert!(OutSpec::parse(bad).is_err(), "{bad}");
         }
     }
