@@ -1,15 +1,16 @@
-//! The one clock of the program: nanoseconds since a moment shortly before its start, monotonic.
+//! The one clock of the program: nanoseconds since shortly before its start, monotonic.
 
 use crate::time::Nanos;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The clock starts here and not at zero, so that "a little before the start" is a time too.
-const START_NS: u64 = 1_000_000_000;
-
-fn base() -> Instant {
+/// The instant that the clock counts from: a second before it was first read, so that "a little earlier" is a time too.
+pub fn base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(Instant::now)
+    *BASE.get_or_init(|| {
+        let now = Instant::now();
+        now.checked_sub(Duration::from_secs(1)).unwrap_or(now)
+    })
 }
 
 /// What time it is.
@@ -19,12 +20,12 @@ pub fn now() -> Nanos {
 
 /// A moment of the system's monotonic clock, as ours.
 pub fn nanos_of(instant: Instant) -> Nanos {
-    Nanos(START_NS + instant.saturating_duration_since(base()).as_nanos() as u64)
+    Nanos(instant.saturating_duration_since(base()).as_nanos() as u64)
 }
 
 /// A moment of ours, as the system's: for absolute waits.
 pub fn instant_of(at: Nanos) -> Instant {
-    base() + Duration::from_nanos(at.0.saturating_sub(START_NS))
+    base() + Duration::from_nanos(at.0)
 }
 
 /// Asks for real-time scheduling (SCHED_FIFO at `priority` of 1..=99) for the calling thread; true when it was granted.

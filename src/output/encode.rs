@@ -5,13 +5,8 @@ use crate::midi::Message;
 use crate::steer::Control;
 
 /// Controls that MIDI has a number for.
-pub const CONTROLLERS: [(Control, u8); 5] = [
-    (Control::LevelDb, 7),
-    (Control::Pan, 10),
-    (Control::Cutoff, 74),
-    (Control::Reverb, 91),
-    (Control::Delay, 94),
-];
+pub const CONTROLLERS: [(Control, u8); 5] =
+    [(Control::LevelDb, 7), (Control::Pan, 10), (Control::Cutoff, 74), (Control::Reverb, 91), (Control::Delay, 94)];
 
 /// Turns events into messages. Holds arrays only: it may live in a real-time callback.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +60,10 @@ impl Encoder {
         self.sounding.iter().map(|bits| bits.count_ones()).sum()
     }
 
-    /// Ends every sounding note, one by one, then with "all notes off" on every channel used. Stops early, and can be called
+    /// Ends every sounding note, one by one, then with "all notes off" on every channel used, and when `hard` "all
+    /// sound off". Stops early, and can be called
     /// again, when `send` says that there is no room (`false`).
-    pub fn silence(&mut self, mut send: impl FnMut(Message) -> bool) -> bool {
+    pub fn silence(&mut self, hard: bool, mut send: impl FnMut(Message) -> bool) -> bool {
         for channel in 0..16u8 {
             while self.sounding[usize::from(channel)] != 0 {
                 let pitch = self.sounding[usize::from(channel)].trailing_zeros() as u8;
@@ -77,9 +73,10 @@ impl Encoder {
                 self.sounding[usize::from(channel)] &= !(1 << pitch);
             }
         }
+        let mut cut = |channel, controller| send(Message::Control { channel, controller, value: 0 });
         (0..16u8)
             .filter(|channel| self.used & (1 << channel) != 0)
-            .all(|channel| send(Message::Control { channel, controller: Message::ALL_NOTES_OFF, value: 0 }))
+            .all(|channel| cut(channel, Message::ALL_NOTES_OFF) && (!hard || cut(channel, Message::ALL_SOUND_OFF)))
     }
 
     /// Says again how the knobs stand, for a device that came back.
@@ -157,12 +154,12 @@ mod test {
         encoder.encode(OutEvent::NoteOff { channel: 2, pitch: 64 });
         assert_eq!(encoder.encode(OutEvent::NoteOff { channel: 2, pitch: 64 }), None);
         let mut sent = Vec::new();
-        assert!(!encoder.silence(|m| {
+        assert!(!encoder.silence(false, |m| {
             sent.push(m);
             sent.len() < 2
         }));
         sent.pop();
-        assert!(encoder.silence(|m| {
+        assert!(encoder.silence(false, |m| {
             sent.push(m);
             true
         }));

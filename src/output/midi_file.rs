@@ -19,7 +19,6 @@ pub struct MidiFileOut {
     metres: Vec<(Tick, Metre)>,
     encoder: Encoder,
     length: Tick,
-
 }
 
 impl MidiFileOut {
@@ -33,7 +32,6 @@ impl MidiFileOut {
             metres: Vec::new(),
             encoder: Encoder::default(),
             length: Tick(0),
-
         }
     }
 
@@ -100,7 +98,7 @@ impl Output for MidiFileOut {
         }
     }
 
-    fn silence(&mut self, due: Due) {
+    fn silence(&mut self, due: Due, _hard: bool) {
         for (slot, part) in self.parts.iter_mut().enumerate() {
             part.events.retain(|e| e.0 <= due.tick);
             let mut sounding: Vec<(u8, u8)> = Vec::new();
@@ -129,7 +127,6 @@ impl Output for MidiFileOut {
             self.metres.push((due.tick, place.metre));
         }
     }
-
 }
 
 impl Drop for MidiFileOut {
@@ -169,9 +166,10 @@ mod test {
         ] {
             out.send(due(tick), event);
         }
-        out.silence(due(700));
+        out.silence(due(700), false);
         let file = read(&write(&out.file())).unwrap();
-        let notes: Vec<_> = file.parts.iter().flat_map(|p| p.notes.iter().map(|n| (p.channel, n.tick.0, n.length_ticks))).collect();
+        let notes: Vec<_> =
+            file.parts.iter().flat_map(|p| p.notes.iter().map(|n| (p.channel, n.tick.0, n.length_ticks))).collect();
         assert_eq!(notes, [(0, 0, 240), (0, 480, 220), (9, 0, 120)]);
     }
 }

@@ -44,7 +44,8 @@ fn client() -> Result<MidiOutput, String> {
                     or use out(\"jack:1\") or out(\"synth:keys\")"
             .into());
     }
-    MidiOutput::new(CLIENT).map_err(|error| format!("the system's MIDI cannot be opened ({error}); playing on without it"))
+    MidiOutput::new(CLIENT)
+        .map_err(|error| format!("the system's MIDI cannot be opened ({error}); playing on without it"))
 }
 
 /// The port that is meant, with its name. Loop-back ports are taken only when they are asked for.
@@ -63,9 +64,9 @@ impl Wire for PortWire {
         let midi = client()?;
         if let Some((port, name)) = find(&midi, self.wanted.as_deref()) {
             let watched = client().ok().map(|watcher| (watcher, port.id()));
-            let connection = midi
-                .connect(&port, "out")
-                .map_err(|error| format!("MIDI port '{name}' cannot be opened ({error}); another program may hold it"))?;
+            let connection = midi.connect(&port, "out").map_err(|error| {
+                format!("MIDI port '{name}' cannot be opened ({error}); another program may hold it")
+            })?;
             self.open = Some(Open { connection, watched });
             return Ok(format!("MIDI goes to '{name}'"));
         }

@@ -15,6 +15,8 @@ pub mod clock;
 mod encode;
 #[cfg(feature = "jack")]
 mod jack_midi;
+#[cfg(feature = "jack")]
+mod jack_process;
 mod midi_file;
 #[cfg(feature = "midi")]
 mod midi_port;
@@ -23,6 +25,7 @@ mod rack;
 mod raw;
 mod recording;
 mod sender;
+mod sink;
 mod synth;
 
 pub use encode::{CONTROLLERS, Encoder};
@@ -30,7 +33,8 @@ pub use midi_file::MidiFileOut;
 pub use rack::{OUTPUTS, Options, OutputRow, Rack};
 pub use recording::{Recording, Tape};
 pub use sender::{Sender, Wire};
-pub use synth::SynthOut;
+pub use sink::{Address, Recorder, Sink};
+pub use synth::{SynthOut, SynthStatus};
 
 use crate::message::{ParamChange, Route};
 use crate::steer::OutSpec;
@@ -101,8 +105,8 @@ pub trait Output: Send {
     /// Queues an event for its time. Never blocks.
     fn send(&mut self, due: Due, event: OutEvent);
 
-    /// Drops what is queued for later than `due`, and ends everything that sounds.
-    fn silence(&mut self, due: Due);
+    /// Drops what is queued for later than `due`, and ends everything that sounds; with `hard` tails and echoes too.
+    fn silence(&mut self, due: Due, hard: bool);
 
     /// A step that begins at `due` was handed over; for outputs that write bars or follow the tempo.
     fn step(&mut self, _due: Due, _place: Place, _bpm: Bpm) {}

@@ -11,5 +11,5 @@ impl Output for Nowhere {
         "none".into()
     }
     fn send(&mut self, _due: Due, _event: OutEvent) {}
-    fn silence(&mut self, _due: Due) {}
+    fn silence(&mut self, _due: Due, _hard: bool) {}
 }

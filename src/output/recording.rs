@@ -72,7 +72,7 @@ impl Output for Recording {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner).push(due, event);
     }
 
-    fn silence(&mut self, due: Due) {
+    fn silence(&mut self, due: Due, _hard: bool) {
         let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = tape.events.partition_point(|e| e.0.at <= due.at);
         let dropped = tape.events.split_off(heard);

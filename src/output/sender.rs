@@ -41,6 +41,8 @@ const TOO_LATE_NS: u64 = 150_000_000;
 struct Shared {
     /// Counts silences: what was queued under an older number is dropped.
     generation: AtomicU32,
+    /// The last silence is to cut tails too.
+    is_hard: AtomicBool,
     quit: AtomicBool,
     lost: AtomicU64,
     notice: Mutex<Option<String>>,
@@ -127,7 +129,8 @@ impl Output for Sender {
         self.push(Item { generation, at: due.at, event: Some(event) });
     }
 
-    fn silence(&mut self, due: Due) {
+    fn silence(&mut self, due: Due, hard: bool) {
+        self.shared.is_hard.store(hard, Ordering::Relaxed);
         let generation = self.shared.generation.fetch_add(1, Ordering::AcqRel) + 1;
         self.kept.clear();
         // A full queue wakes the thread anyway.
@@ -154,7 +157,7 @@ impl Output for Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         self.shared.quit.store(true, Ordering::Release);
-        self.silence(Due { at: now(), ..Due::default() });
+        self.silence(Due { at: now(), ..Due::default() }, false);
         // The thread ends what sounds before it goes; a wire that blocks must not hold the program.
         let _ = self.done.recv_timeout(Duration::from_millis(500));
     }
@@ -207,7 +210,10 @@ impl<W: Wire> Worker<W> {
 
     /// Sleeps to the next event, the next look or the next item. False when the player's end is gone.
     fn wait(&mut self) -> bool {
-        let next = self.waiting.front().map_or(self.next_look, |f| Nanos(f.at.0.saturating_sub(self.spin_ns)).min(self.next_look));
+        let next = self
+            .waiting
+            .front()
+            .map_or(self.next_look, |f| Nanos(f.at.0.saturating_sub(self.spin_ns)).min(self.next_look));
         // A full line of waiting events takes no more: the queue before it fills, and the player's end decides what is lost.
         if self.waiting.len() < OUTPUT_RING {
             match self.items.recv_deadline(instant_of(next)) {
@@ -221,7 +227,9 @@ impl<W: Wire> Worker<W> {
                 self.take(item);
             }
         } else {
-            std::thread::sleep(instant_of(next).saturating_duration_since(std::time::Instant::now()));
+            // Nothing can wake this sleep, so it is short: a silence must be heard.
+            let left = instant_of(next).saturating_duration_since(std::time::Instant::now());
+            std::thread::sleep(left.min(Duration::from_millis(5)));
         }
         if let Some(&Item { at, .. }) = self.waiting.front()
             && self.spin_ns > 0
@@ -249,8 +257,9 @@ impl<W: Wire> Worker<W> {
     }
 
     fn silence_wire(&mut self) {
+        let hard = self.shared.is_hard.swap(false, Ordering::Relaxed);
         let Worker { wire, encoder, is_connected, .. } = self;
-        encoder.silence(|message| {
+        encoder.silence(hard, |message| {
             *is_connected = *is_connected && wire.send(&message.bytes());
             true
         });

@@ -3,11 +3,10 @@
 use super::ledger::{Ledger, Sounding};
 use super::memory::Memory;
 use super::queue::{Queue, Waiting, What};
-use super::sink::{Address, Sink};
 use super::store::Store;
 use crate::limits::{HAND_OVER_MS, LAST_CALL_MS, STALL_MS, START_LEAD_MS};
 use crate::message::{FromPlayer, ParamChange, PlannedStep, Playhead, ToPlayer};
-use crate::output::{Due, OutEvent};
+use crate::output::{Address, Due, OutEvent, Sink};
 use crate::time::{Bpm, Nanos, StepIndex, TICKS_PER_QUARTER, TempoMap, Tick};
 
 /// Ticks between two MIDI clock pulses.
@@ -199,7 +198,7 @@ impl Core {
 
     fn stop(&mut self, now: Nanos, sink: &mut dyn Sink) {
         let due = Due { at: now, tick: self.playhead(now).tick };
-        self.silence(due, sink);
+        self.silence(due, false, sink);
         match self.transport {
             Transport::Waiting { .. } => self.transport = Transport::Waiting { armed: false },
             Transport::Running { from } => {
@@ -217,7 +216,7 @@ impl Core {
 
     fn panic(&mut self, now: Nanos, sink: &mut dyn Sink) {
         let due = Due { at: now, tick: self.playhead(now).tick };
-        self.silence(due, sink);
+        self.silence(due, true, sink);
         self.queue.put_back(now);
         self.queue.drop_notes();
         if let Transport::Running { from } = self.transport {
@@ -237,8 +236,8 @@ impl Core {
         matches!(self.transport, Transport::Running { .. })
     }
 
-    fn silence(&mut self, due: Due, sink: &mut dyn Sink) {
-        sink.silence(due);
+    fn silence(&mut self, due: Due, hard: bool, sink: &mut dyn Sink) {
+        sink.silence(due, hard);
         self.ledger.clear();
         self.last_at.fill(due.at);
     }

@@ -1,6 +1,6 @@
 //! The ledger of sounding notes: whatever was switched on stands here until it is switched off.
 
-use super::sink::Address;
+use crate::output::Address;
 use crate::time::Tick;
 
 /// One sounding note and the one note-off that is owed to it.

@@ -14,12 +14,15 @@
 mod core;
 #[cfg(test)]
 mod core_test;
+pub mod guard;
+mod lateness;
 mod ledger;
 mod memory;
 mod queue;
-mod sink;
 mod store;
+mod thread;
 
+pub use crate::output::{Address, Recorder, Sink};
 pub use core::Core;
 pub use ledger::{Ledger, Sounding};
-pub use sink::{Address, Recorder, Sink};
+pub use thread::{Player, PlayheadReader, Silencer};

@@ -1,7 +1,7 @@
 //! What the pure core speaks to: outputs by number, and the conductor.
 
+use super::{Due, OutEvent, Output, Recording, Tape, device_of};
 use crate::message::{FromPlayer, Route};
-use crate::output::{Due, OutEvent, Output, Recording, Tape, device_of};
 use crate::time::{Bpm, Place};
 
 /// Where a note goes.
@@ -15,7 +15,7 @@ pub struct Address {
     pub slot: u8,
 }
 
-/// The receiving end of [`super::Core`].
+/// The receiving end of the player's core.
 pub trait Sink {
     /// How many outputs have a number; broadcasts go to `0..outputs()`.
     fn outputs(&self) -> u8;
@@ -29,8 +29,8 @@ pub trait Sink {
     /// A step was handed over that stands here, at this tempo.
     fn step(&mut self, _due: Due, _place: Place, _bpm: Bpm) {}
 
-    /// Drops everything queued for later than `due` in all outputs, and ends all that sounds.
-    fn silence(&mut self, due: Due);
+    /// Drops everything queued for later than `due` in all outputs, and ends all that sounds; with `hard` tails and echoes too.
+    fn silence(&mut self, due: Due, hard: bool);
 
     /// Tells the conductor.
     fn report(&mut self, _message: FromPlayer) {}
@@ -86,8 +86,8 @@ impl Sink for Recorder {
         self.steps.push((due, place, bpm));
     }
 
-    fn silence(&mut self, due: Due) {
-        self.devices.iter_mut().for_each(|d| d.1.silence(due));
+    fn silence(&mut self, due: Due, hard: bool) {
+        self.devices.iter_mut().for_each(|d| d.1.silence(due, hard));
     }
 
     fn report(&mut self, message: FromPlayer) {
