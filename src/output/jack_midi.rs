@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const CLIENT: &str = "ricercar";
 /// Name of our port.
 const PORT: &str = "midi_out";
+/// JACK's word for the kind of port.
+const MIDI: &str = "8 bit raw midi";
 /// Time between two looks at the server and at the ports to join.
 const LOOK: Duration = Duration::from_millis(250);
 /// Pauses between attempts to reach a server, doubled up to the last.
@@ -195,10 +197,7 @@ impl Keeper {
     }
 
     fn open(&self, ring: Consumer<Queued>) -> Result<(Running, String), String> {
-        probe()?;
-        let (client, _) = Client::new(CLIENT, ClientOptions::NO_START_SERVER).map_err(|_| {
-            "no JACK server answers; start one (jackd, or PipeWire's), and it will be found".to_string()
-        })?;
+        let client = client(CLIENT)?;
         let port = client
             .register_port(PORT, MidiOut::default())
             .map_err(|error| format!("JACK gives us no port ({error}); playing on without it"))?;
@@ -231,7 +230,7 @@ impl Keeper {
             return;
         }
         let Some(ours) = client.port_by_name(port) else { return };
-        for name in client.ports(None, Some("8 bit raw midi"), PortFlags::IS_INPUT) {
+        for name in client.ports(None, Some(MIDI), PortFlags::IS_INPUT) {
             let is_wanted = self.connect.iter().any(|part| name.to_lowercase().contains(&part.to_lowercase()));
             if is_wanted && !ours.is_connected_to(&name).unwrap_or(true) {
                 let _ = client.connect_ports_by_name(port, &name);
@@ -259,6 +258,19 @@ impl Keeper {
             self.last_words = text;
         }
     }
+}
+
+fn client(name: &str) -> Result<Client, String> {
+    probe()?;
+    let opened = Client::new(name, ClientOptions::NO_START_SERVER);
+    let (client, _) = opened
+        .map_err(|_| "no JACK server answers; start one (jackd, or PipeWire's), and it will be found".to_string())?;
+    Ok(client)
+}
+
+/// Names of all MIDI inputs of the server.
+pub fn input_names() -> Result<Vec<String>, String> {
+    Ok(client("ricercar-ports")?.ports(None, Some(MIDI), PortFlags::IS_INPUT))
 }
 
 /// Looks for JACK's library before the first call into it, and keeps it quiet: it would print over the screen.

@@ -30,7 +30,7 @@ mod synth;
 
 pub use encode::{CONTROLLERS, Encoder};
 pub use midi_file::MidiFileOut;
-pub use rack::{OUTPUTS, Options, OutputRow, Rack};
+pub use rack::{OUTPUTS, Options, OutputRow, Rack, jack_ports, midi_ports};
 pub use recording::{Recording, Tape};
 pub use sender::{Sender, Wire};
 pub use sink::{Address, Recorder, Sink};

@@ -252,3 +252,25 @@ fn at_slot(event: OutEvent, slot: u8) -> OutEvent {
         other => other,
     }
 }
+
+/// Names of the system's MIDI outputs.
+///
+/// # Errors
+/// A sentence when there are none to be had: no sequencer, or a build without them.
+pub fn midi_ports() -> Result<Vec<String>, String> {
+    #[cfg(feature = "midi")]
+    return super::midi_port::port_names();
+    #[cfg(not(feature = "midi"))]
+    Err("this build has no MIDI ports; build it with the feature `midi`".into())
+}
+
+/// Names of the MIDI inputs that a JACK server knows: what our port can be joined to.
+///
+/// # Errors
+/// A sentence when no server answers, or a build without JACK.
+pub fn jack_ports() -> Result<Vec<String>, String> {
+    #[cfg(feature = "jack")]
+    return super::jack_midi::input_names();
+    #[cfg(not(feature = "jack"))]
+    Err("this build has no JACK; build it with the feature `jack` (JACK's headers are needed)".into())
+}
