@@ -76,7 +76,7 @@ impl Sink for Score {
     fn step(&mut self, due: Due, place: Place, bpm: Bpm) {
         self.steps.push((due, place, bpm));
     }
-    fn silence(&mut self, _due: Due) {}
+    fn silence(&mut self, _due: Due, _hard: bool) {}
     fn report(&mut self, message: FromPlayer) {
         self.reports.push(message);
     }
