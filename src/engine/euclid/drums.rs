@@ -18,7 +18,10 @@ const PHRASE_BARS: u64 = 8;
 /// What the kit plays in this step.
 pub fn play(moment: &Moment, out: &mut StepNotes) {
     let place = &moment.ask.place;
-    let (bar, beat, at) = (place.metre.bar_steps(), place.metre.beat_steps(), place.step_in_bar);
+    let (bar, at) = (place.metre.bar_steps(), place.step_in_bar);
+    // Where eighths are counted, the kit feels them in pairs.
+    let beat = place.metre.beat_steps();
+    let beat = if beat < 4 && bar >= 8 { 4 } else { beat };
     let (density, free) = (moment.density_or(0.4), moment.freedom());
     let beats = (bar / beat).max(1);
     let mut strike = |row: usize, base: f32| {

@@ -5,6 +5,9 @@ use super::{Moment, rhythm};
 use crate::engine::sampling;
 use crate::music::{Role, StepNotes, kit};
 
+/// Steps that a sparse chord lasts at least.
+const CHORD_STEPS: u32 = 3;
+
 /// Onsets of a bar for a density that means `full` onsets in sixteen steps.
 fn onsets(moment: &Moment, density: f32, full: f32) -> u32 {
     let steps = moment.ask.place.metre.bar_steps();
@@ -75,11 +78,16 @@ pub fn chords(moment: &Moment, out: &mut StepNotes) {
     // Density counts notes, a chord has several.
     let count = onsets(moment, moment.density_or(0.12), 48.0 / voices.max(1) as f32);
     let turn = rotation(moment, 3);
-    if !(moment.is_new_chord || is_hit(moment, count, turn)) {
+    // Sparse chords are not struck again before they have been heard.
+    let held = moment.scene.held_steps[1];
+    let is_too_soon = (1..CHORD_STEPS).contains(&held) && count * CHORD_STEPS < moment.ask.place.metre.bar_steps();
+    if !moment.is_new_chord && (is_too_soon || !is_hit(moment, count, turn)) {
         return;
     }
     let sounding = moment.scene.sounding_of(Role::Chords);
-    let steps = length(moment, count, turn);
+    let left = moment.ask.place.metre.bar_steps() - moment.ask.place.step_in_bar;
+    let change = if moment.ask.steps_to_next_chord == 0 { left } else { moment.ask.steps_to_next_chord };
+    let steps = length(moment, count, turn).max(CHORD_STEPS.min(left).min(change));
     for (i, pitch) in (0..).zip(&pitches[..voices]) {
         if sampling::is_allowed(moment.ask, *pitch, sounding) {
             out.push(moment.note(*pitch, 62.0, steps, i));
@@ -104,7 +112,7 @@ pub fn lead(moment: &Moment, out: &mut StepNotes) {
     let plain = if place.bar.is_multiple_of(2) { 2.0 } else { -2.0 };
     let freedom = (ask.temperature.pitch * 0.5).clamp(0.0, 1.0);
     let walk = plain * (1.0 - freedom) + (moment.unit(4) + moment.unit(5) - 1.0) * 14.0 * freedom;
-    let target = last + walk + 0.15 * (centre - last);
+    let target = last + walk + 0.25 * (centre - last);
     let scale = harmony::scale_of(ask, &moment.chord);
     let mask = if strength >= 0.6 { moment.chord.mask } else { scale };
     // A repeated pitch on a weak place is a step not taken.

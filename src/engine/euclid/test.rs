@@ -113,3 +113,14 @@ fn temperature_0_repeats_and_warmth_varies() {
     assert_eq!(drums(0.0), 0);
     assert!(drums(2.0) > 0);
 }
+
+#[test]
+fn a_chord_is_not_struck_twice_within_three_steps() {
+    let progression = Progression::parse("Dm7 G7 Cmaj7 Am7", 16).unwrap();
+    let played = play(Metre::FOUR_FOUR, 16, |ask| {
+        (ask.chord, ask.next_chord, ask.steps_to_next_chord) = progression.at(ask.place.step.0);
+    });
+    let strikes: Vec<usize> =
+        (0..played.len()).filter(|step| played[*step].iter().any(|h| h.role == Role::Chords)).collect();
+    assert!(strikes.len() >= 16 && strikes.windows(2).all(|w| w[1] - w[0] >= 3), "{strikes:?}");
+}
