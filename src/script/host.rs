@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Operations in one run: some milliseconds. The first net against endless loops, the same on every machine.
 pub(super) const OPERATIONS_MAX: u64 = 200_000;
 /// Functions that call functions.
-pub(super) const CALL_DEPTH_MAX: usize = 16;
+pub(super) const CALL_DEPTH_MAX: usize = 12;
 /// Bars over which a new set is tried out.
 const DRY_RUN_BARS: u64 = 4;
 
@@ -109,7 +109,7 @@ fn engine() -> Engine {
     }
     engine
         .set_max_call_levels(CALL_DEPTH_MAX)
-        .set_max_expr_depths(48, 32)
+        .set_max_expr_depths(40, 20)
         .set_max_operations(OPERATIONS_MAX)
         .set_max_string_size(16 * 1024)
         .set_max_array_size(4096)
@@ -250,6 +250,7 @@ every(4).bars(|| lead.hold(2));
             ("key(\"D doria\");", 1, 1, "did you mean 'dorian'?"),
             ("chords(\"Dm7 H17\");", 1, 1, "'H17' is no chord"),
             ("part(\"p\").out(\"synt:x\");", 1, 0, "is no output"),
+            ("part(\"p\").out(\"synth:pluk\");", 1, 0, "did you mean 'pluck'?"),
             ("part(\"p\").role(\"drum\");", 1, 0, "did you mean 'drums'?"),
             ("let go = 1;", 1, 5, "keeps that word"),
             ("let x = [1, 2]; x[7];", 1, 0, "a list of 2 has no [7]"),

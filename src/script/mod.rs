@@ -14,10 +14,14 @@
 //! Not here: when edits take effect (`conductor`), what they mean (`steer`), the editor (`ui`).
 
 pub mod api;
+pub mod complete;
 mod deadline;
 mod desk;
 mod fault;
+pub mod highlight;
 mod host;
+#[cfg(test)]
+mod hostile;
 mod near;
 mod set;
 

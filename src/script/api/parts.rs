@@ -1,6 +1,7 @@
 //! The lines of the band.
 
 use super::{Function, args};
+use crate::audio::SOUNDS;
 use crate::engine::ENGINES;
 use crate::limits::{BLEND_MAX, HISTORY_BARS};
 use crate::music::{ROLES, Role, STYLES, StyleBlend};
@@ -243,6 +244,13 @@ fn out(part: Part, place: Dynamic) -> Fallible<Part> {
     let name = one("out", &part)?;
     desk::with(|desk| {
         let out = OutSpec::parse(&place)?;
+        if let OutSpec::Synth { sound } = &out
+            && !SOUNDS.iter().any(|s| s.name == &**sound)
+        {
+            let near = did_you_mean(sound, SOUNDS.iter().map(|s| s.name));
+            let all: Vec<_> = SOUNDS.iter().map(|s| s.name).collect();
+            return Err(format!("there is no sound \"{sound:.40}\"; there are {}{near}", all.join(", ")));
+        }
         desk.part(&part).out = Some(out.clone());
         desk.ask(Edit::Out { part: name, out })
     })?;
