@@ -183,7 +183,7 @@ mod test {
             assert_eq!(got, paint, "{text}");
         }
         assert_eq!(painted("/* a\nb */ 1"), ["////", "//// 1"]);
-        assert_eq!(painted("`a\n${1}\nb`;"), ["tt", "tt1.", "tt."]);
+        assert_eq!(painted("`a\n${1}\nb`;"), ["tt", "t.1.", "tt."]);
     }
 
     proptest! {

@@ -4,13 +4,13 @@ use super::desk::{self, At, Desk, Fallible, Known, States, fail};
 use super::set::Set;
 use super::{api, deadline, fault};
 use crate::limits::{SCRIPT_BYTES, SCRIPT_DEADLINE_MS};
-use crate::steer::{Call, Every, Program, ScriptFault};
+use crate::steer::{Call, Every, Program, ProgramLoader, ScriptFault};
 use crate::time::{BarMap, StepIndex};
 use rhai::module_resolvers::DummyModuleResolver;
-use rhai::{AST, Engine};
+use rhai::{AST, Dynamic, Engine};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Operations in one run: some milliseconds. The first net against endless loops, the same on every machine.
 pub(super) const OPERATIONS_MAX: u64 = 200_000;
@@ -19,10 +19,11 @@ pub(super) const CALL_DEPTH_MAX: usize = 12;
 /// Bars over which a new set is tried out.
 const DRY_RUN_BARS: u64 = 4;
 
-/// Compiles sets. Keep one: values that scripts declare with `state` live here.
+/// Compiles sets. Keep one: it hands on the values that scripts declare with `state`.
 pub struct ScriptHost {
     engine: Arc<Engine>,
-    states: States,
+    /// The values of the sets that were loaded, as long as those live, in the order of loading.
+    alive: Mutex<Vec<Weak<Mutex<BTreeMap<String, Dynamic>>>>>,
 }
 
 impl Default for ScriptHost {
@@ -34,7 +35,7 @@ impl Default for ScriptHost {
 impl ScriptHost {
     /// A host with no states.
     pub fn new() -> ScriptHost {
-        ScriptHost { engine: Arc::new(engine()), states: States::default() }
+        ScriptHost { engine: Arc::new(engine()), alive: Mutex::default() }
     }
 
     /// Compiles a text, runs its top level, tries its closures over some bars on a copy of the states, and gives the
@@ -51,14 +52,21 @@ impl ScriptHost {
             .map_err(|_| fault::panicked("compiling the set"))?
             .map_err(|error| fault::of_parse(&error, text))?;
         let (ast, text): (Arc<AST>, Arc<str>) = (Arc::new(ast), Arc::from(text));
-        let copy = self.states.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        dry_run(&mut self.run(name, &text, &ast, Arc::new(Mutex::new(copy)))?)?;
-        self.run(name, &text, &ast, self.states.clone())
+        let carried = self.carried();
+        dry_run(&mut self.run(name, &text, &ast, Arc::new(Mutex::new(carried.clone())))?)?;
+        let states = Arc::new(Mutex::new(carried));
+        let set = self.run(name, &text, &ast, states.clone())?;
+        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        alive.retain(|states| states.strong_count() > 0);
+        alive.push(Arc::downgrade(&states));
+        Ok(set)
     }
 
-    /// Forgets every state.
-    pub fn forget_states(&self) {
-        *self.states.lock().unwrap_or_else(PoisonError::into_inner) = BTreeMap::new();
+    /// A copy of the values of the newest set that still lives. A set that was only tried out is gone by then.
+    fn carried(&self) -> BTreeMap<String, Dynamic> {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = alive.iter().rev().find_map(Weak::upgrade);
+        newest.map(|states| states.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
     }
 
     /// Runs the top level.
@@ -73,6 +81,12 @@ impl ScriptHost {
             (Ok(Err(error)), _) => Err(fault::of_run(&error, text)),
             _ => Err(fault::panicked("running the set")),
         }
+    }
+}
+
+impl ProgramLoader for ScriptHost {
+    fn load(&mut self, name: &str, text: &str) -> Result<Box<dyn Program>, ScriptFault> {
+        Ok(Box::new(ScriptHost::load(self, name, text)?))
     }
 }
 
@@ -182,14 +196,14 @@ every(4).bars(|| lead.hold(2));
     }
 
     #[test]
-    fn closures_that_count_do_not_count_twice_when_the_plan_is_rewound() {
+    fn variables_of_closures_go_on_from_call_to_call() {
         let mut set = load("let lead = part(\"lead\"); let n = 0; every(1).bars(|| { n += 1; lead.low = 40 + n; });");
         let low = |edits: Vec<Edit>| match &edits[..] {
             [Edit::Set { value: Some(Signal::Constant(v)), .. }] => *v,
             other => panic!("{other:?}"),
         };
-        let counts: Vec<f32> = [0, 16, 0, 16, 32].map(|step| low(call(&mut set, Call::Job(0), step))).into();
-        assert_eq!(counts, [41.0, 42.0, 41.0, 42.0, 43.0]);
+        let counts: Vec<f32> = [0, 16, 32].map(|step| low(call(&mut set, Call::Job(0), step))).into();
+        assert_eq!(counts, [41.0, 42.0, 43.0]);
     }
 
     #[test]
@@ -211,6 +225,7 @@ every(4).bars(|| lead.hold(2));
         };
         let mut set = host.load("a", text).unwrap();
         assert_eq!((tempo(&mut set, 0), tempo(&mut set, 16)), (101.0, 102.0));
+        drop(host.load("a trial", text).map(|mut set| tempo(&mut set, 0)));
         let mut again = host.load("a", text).unwrap();
         assert_eq!(tempo(&mut again, 32), 103.0);
     }

@@ -115,12 +115,18 @@ fn a_host_works_on_after_failures() {
     }
 }
 
+/// One host for all cases: making one takes longer than most cases.
+fn host() -> &'static ScriptHost {
+    static HOST: std::sync::OnceLock<ScriptHost> = std::sync::OnceLock::new();
+    HOST.get_or_init(ScriptHost::new)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_panics(text in "\\PC{0,80}") {
-        drop(run(&ScriptHost::new(), &text));
+        drop(run(host(), &text));
     }
 
     #[test]
@@ -131,6 +137,6 @@ proptest! {
             "true", "form", "section", "\"a\"", "state", ".value", "pick", "walk", "-", "\n",
         ];
         let text: String = words.iter().map(|w| WORDS[*w]).collect();
-        drop(run(&ScriptHost::new(), &text));
+        drop(run(host(), &text));
     }
 }

@@ -8,7 +8,7 @@
 //! Invariants
 //! - A script can do nothing but ask for edits: no file, network, clock, `eval`, import or sleep.
 //! - Every run is bounded: time of this thread's CPU, operations, depth, sizes of texts, lists and maps, edits.
-//! - The same text, seed and places give the same edits; a call at a place where it was made before gives what it gave.
+//! - The same text and seed give the same edits when the same calls are made in the same order.
 //! - Whatever the text is, an error is one sentence with a place, and nothing panics.
 //!
 //! Not here: when edits take effect (`conductor`), what they mean (`steer`), the editor (`ui`).

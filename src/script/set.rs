@@ -7,14 +7,12 @@ use crate::limits::SCRIPT_DEADLINE_MS;
 use crate::steer::{Call, Edit, Job, Program, ScriptFault, Section};
 use crate::time::Place;
 use rhai::{AST, Dynamic, Engine, FnPtr, Position};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Calls whose outcome is remembered: many bars of a busy set.
-const MEMORY_CALLS: usize = 4096;
-
 /// A compiled set. It keeps its own tree: a closure called with another set's tree does not find itself.
+///
+/// Closures may count, so a caller that makes a step anew keeps the answer of the first call.
 pub struct Set {
     name: String,
     text: Arc<str>,
@@ -28,9 +26,6 @@ pub struct Set {
     form: Vec<usize>,
     known: Known,
     states: States,
-    /// What was asked for at each step and bar. The plan is rewound and made again, and closures that count must not
-    /// count twice for that.
-    memory: BTreeMap<(u64, u64, Call), Result<Vec<Edit>, ScriptFault>>,
 }
 
 impl std::fmt::Debug for Set {
@@ -89,7 +84,6 @@ impl Set {
             form,
             known,
             states: desk.states,
-            memory: BTreeMap::new(),
         })
     }
 
@@ -144,20 +138,12 @@ impl Program for Set {
             }
         };
         let Some(closure) = closure else { return Ok(Vec::new()) };
-        let address = (place.step.0, place.bar, call);
-        if let Some(made) = self.memory.get(&address) {
-            return made.clone();
-        }
         let mut made = self.run(&closure, call, place);
         if let (Err(fault), Some(line)) = (&mut made, line)
             && fault.line == 0
         {
             fault.line = line;
         }
-        if self.memory.len() >= MEMORY_CALLS {
-            self.memory.pop_first();
-        }
-        self.memory.insert(address, made.clone());
         made
     }
 }
