@@ -309,6 +309,27 @@ impl App {
         }
     }
 
+    /// The file was read anew because the performer asked for it.
+    pub(super) fn reloaded(&mut self, text: &str) {
+        self.take_text(text);
+        if !self.editor.text_is(self.launched.as_deref()) {
+            self.launch(self.launch);
+        }
+    }
+
+    /// Another set was opened; false when the editor cannot hold it.
+    pub(super) fn opened(&mut self, path: std::path::PathBuf, text: &str) -> bool {
+        if !super::editor::fits(text) {
+            self.say(Severity::Error, "the set's lines are too many or too long for the editor: it was not opened");
+            return false;
+        }
+        self.script_path = Some(path);
+        self.editor.load(text);
+        self.focus = Pane::Editor;
+        self.launch(self.launch);
+        true
+    }
+
     /// Puts a file's text into the editor.
     pub(super) fn take_text(&mut self, text: &str) {
         if !super::editor::fits(text) {

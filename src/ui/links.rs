@@ -3,7 +3,7 @@
 use crate::message::{Command, Latest, Notice, Playhead, Snapshot, ToPlayer};
 use crate::time::Nanos;
 use crossbeam_channel::{Receiver, Sender};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -115,6 +115,8 @@ pub struct UiLinks {
     pub playhead: Latest<Playhead>,
     /// Lines for the log.
     pub notices: Receiver<Notice>,
+    /// Called when the performer opened another set, so that its file is watched from then on. Must not block.
+    pub opened: Box<dyn Fn(&Path)>,
     /// From the wiring.
     pub events: Receiver<UiEvent>,
     /// Reads the meters.

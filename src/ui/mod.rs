@@ -19,6 +19,7 @@ mod app;
 pub mod bench;
 pub mod demo;
 mod editor;
+mod files;
 mod input;
 mod keys;
 mod layout;

@@ -1,7 +1,7 @@
 //! Lists over the screen: help, outputs, sets; with a search line.
 
 use super::app::Hit;
-use super::{App, KEYS, KeyScope, PANES, Theme, paint};
+use super::{App, KEYS, KeyScope, OutputChoice, PANES, SetChoice, Theme, paint};
 use crate::steer::{CONTROLS, Scope};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,6 +32,21 @@ pub struct Item {
     pub example: String,
     /// The file, for sets.
     pub path: Option<PathBuf>,
+}
+
+impl From<OutputChoice> for Item {
+    fn from(choice: OutputChoice) -> Item {
+        let group = choice.spec.split(':').next().unwrap_or("").to_string();
+        Item { group, title: choice.spec, doc: choice.doc, ..Item::default() }
+    }
+}
+
+impl From<SetChoice> for Item {
+    fn from(choice: SetChoice) -> Item {
+        let name = choice.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let group = choice.path.parent().and_then(|p| p.file_name()).unwrap_or_default().to_string_lossy().into_owned();
+        Item { group, title: name, doc: choice.doc, example: String::new(), path: Some(choice.path) }
+    }
 }
 
 /// An open list.

@@ -18,3 +18,13 @@ fn the_screen_at_four_sizes() {
         insta::assert_snapshot!(format!("{width}x{height}"), terminal.backend());
     }
 }
+
+/// Writes the README's picture: `cargo test --test it picture -- --ignored`.
+#[test]
+#[ignore = "writes docs/screen.svg"]
+fn the_readmes_picture() {
+    let mut app = demo::app(Depth::True);
+    let terminal = draw(&mut app, 132, 42);
+    let svg = ricercar::ui::svg::picture(terminal.backend().buffer());
+    std::fs::create_dir_all("docs").and_then(|()| std::fs::write("docs/screen.svg", svg)).expect("docs can be written");
+}
