@@ -207,3 +207,58 @@ fn take_sheet(r: &mut Reader) -> Option<Sheet> {
     })?;
     Some(Sheet { steps, metres, has_velocity: flags & 1 > 0, is_performed: flags & 2 > 0, key, chords, notes, dropped })
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::music::Role;
+    use proptest::prelude::*;
+
+    fn entries() -> Vec<(Stamp, Outcome)> {
+        let note = StepNote { offset_ticks: -7, ..StepNote::new(60, 99, 5) };
+        let sheet = Sheet {
+            steps: 32,
+            metres: vec![(0, Metre::FOUR_FOUR), (16, Metre::new(7, 16).unwrap())],
+            has_velocity: true,
+            is_performed: false,
+            key: Key::parse("Bb minor"),
+            chords: vec![(0, None), (16, Chord::parse("Dm7/G"))],
+            notes: vec![GridNote { step: 3, role: Role::Chords, note }],
+            dropped: Dropped { effects: 1, outside_kit: 2, doubled: 3 },
+        };
+        let stamp = |name: &str| Stamp { path: name.into(), size: 12, changed: u64::MAX };
+        vec![(stamp("a.mid"), Ok(vec![sheet.clone(), Sheet::default()])), (stamp("b.mid"), Err("no notes".into()))]
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let back = decode(&encode(&entries())).unwrap();
+        assert_eq!(back.into_iter().collect::<Vec<_>>(), entries());
+    }
+
+    #[test]
+    fn a_broken_cache_is_no_cache() {
+        let good = encode(&entries());
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            assert_eq!(decode(&bad), None, "byte {at}");
+            assert_eq!(decode(&good[..at]), None, "cut at {at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_with_a_right_checksum_and_wrong_content_never_panics(
+            at in 20usize..200, with in any::<u8>(), length in 0usize..200
+        ) {
+            let mut bytes = encode(&entries());
+            let end = bytes.len();
+            bytes[at.min(end - 1)] = with;
+            bytes.truncate(length.max(20));
+            let sum = fnv(&bytes[20..]).to_le_bytes();
+            bytes[12..20].copy_from_slice(&sum);
+            let _ = decode(&bytes);
+        }
+    }
+}

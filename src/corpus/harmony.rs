@@ -263,3 +263,82 @@ fn with_bass(mut chord: Chord, beats: &[Beat]) -> Chord {
 }
 
 const _: () = assert!(STATES <= 255);
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::music::{Progression, StepNote};
+
+    /// Chord names by change point for block chords with their roots in the bass, or for what `play` makes of them.
+    fn check(symbols: &str, play: impl Fn(u32, &Chord) -> Vec<(u32, Role, u8, u16)>, expected: &str) {
+        let progression = Progression::parse(symbols, 16).unwrap();
+        let mut notes = Vec::new();
+        let mut start = 0;
+        for span in &progression.spans {
+            for (step, role, pitch, duration) in play(start, &span.chord.unwrap()) {
+                notes.push(GridNote { step, role, note: StepNote::new(pitch, 80, duration) });
+            }
+            start += span.steps;
+        }
+        notes.sort_by_key(|n| (n.step, n.role, n.note.pitch));
+        let got = estimate(&notes, &[(0, Metre::FOUR_FOUR)], start);
+        let got: Vec<String> = got.iter().map(|c| c.1.map_or("-".into(), |c| c.to_string())).collect();
+        assert_eq!(got.join(" "), expected);
+    }
+
+    fn tones(chord: &Chord) -> Vec<u8> {
+        (60..72).filter(|p| chord.has(*p)).collect()
+    }
+
+    #[test]
+    fn block_chords_are_recognised() {
+        let block = |start: u32, chord: &Chord| {
+            let mut notes = vec![(start, Role::Bass, 36 + chord.root, 16)];
+            notes.extend(tones(chord).into_iter().map(|p| (start, Role::Chords, p, 16)));
+            notes
+        };
+        for symbols in ["C Am F G7", "Dm7 G7 Cmaj7 Am", "F#m Bdim7 E7 Aaug", "Bm7b5 E7 Am Dsus4"] {
+            check(symbols, block, symbols);
+        }
+    }
+
+    #[test]
+    fn broken_chords_under_a_melody_are_recognised() {
+        let broken = |start: u32, chord: &Chord| {
+            let tones = tones(chord);
+            let mut notes: Vec<_> =
+                (0..16).map(|i| (start + i, Role::Chords, tones[i as usize % tones.len()], 1)).collect();
+            notes.push((start, Role::Bass, 36 + chord.root, 8));
+            // A melody with passing notes.
+            notes.extend((0..8).map(|i| (start + 2 * i, Role::Lead, 72 + [0, 2, 4, 5, 7, 5, 4, 2][i as usize], 2)));
+            notes
+        };
+        check("C G C F C", broken, "C G C F C");
+    }
+
+    #[test]
+    fn an_inversion_is_named_by_its_bass() {
+        let inverted = |start: u32, chord: &Chord| {
+            let mut notes = vec![(start, Role::Bass, 36 + (chord.root + 4) % 12, 16)];
+            notes.extend(tones(chord).into_iter().map(|p| (start, Role::Chords, p, 16)));
+            notes
+        };
+        check("C G", inverted, "C/E G/B");
+    }
+
+    #[test]
+    fn labels_of_files_are_read() {
+        for (text, chord) in [
+            ("C:dominant", "C7"),
+            ("Bb:minor-seventh", "A#m7"),
+            ("F#:half-diminished", "F#m7b5"),
+            ("Dm7/G", "Dm7/G"),
+            ("E:maj", "E"),
+        ] {
+            assert_eq!(label(text).flatten().map(|c| c.to_string()), Some(chord.into()), "{text}");
+        }
+        assert_eq!(label("N.C."), Some(None));
+        assert_eq!(label("verse 1"), None);
+        assert_eq!(label("C:?"), None);
+    }
+}

@@ -11,9 +11,9 @@ const PROFILES: [[f32; 12]; 2] = [
     [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
 ];
 
-/// Added to the correlation of the two keys that a key signature allows. Signatures often lack the mode and are
-/// sometimes a default, so they help and do not decide.
-const SIGNATURE_BONUS: f32 = 0.15;
+/// Added to the correlation of the two keys that a key signature allows: the empty signature, which many programs write by
+/// default, and any other. Signatures often lack the mode, so they help and do not decide.
+const SIGNATURE_BONUS: [f32; 2] = [0.1, 0.25];
 
 /// The most likely of the 24 major and minor keys; `None` when there is no pitched note.
 pub fn estimate(notes: &[GridNote], signature: Option<KeySignature>) -> Option<Key> {
@@ -30,7 +30,8 @@ pub fn estimate(notes: &[GridNote], signature: Option<KeySignature>) -> Option<K
         for tonic in 0..12u8 {
             let relative = if name == "minor" { (tonic + 3) % 12 } else { tonic };
             let is_signed = signature.is_some_and(|s| KeySignature { is_minor: false, ..s }.tonic() == relative);
-            let score = correlation(&weights, profile, tonic) + if is_signed { SIGNATURE_BONUS } else { 0.0 };
+            let bonus = signature.filter(|_| is_signed).map_or(0.0, |s| SIGNATURE_BONUS[usize::from(s.fifths != 0)]);
+            let score = correlation(&weights, profile, tonic) + bonus;
             if best.is_none_or(|b| score > b.0) {
                 best = Some((score, Key { tonic, scale }));
             }
@@ -52,4 +53,36 @@ fn correlation(weights: &[f32; 12], profile: &[f32; 12], tonic: u8) -> f32 {
         pp += p * p;
     }
     if ww == 0.0 { 0.0 } else { wp / (ww * pp).sqrt() }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::music::{Role, StepNote};
+
+    fn key_of(pitches: &[u8], signature: Option<(i8, bool)>) -> String {
+        let notes: Vec<GridNote> = pitches
+            .iter()
+            .enumerate()
+            .map(|(i, p)| GridNote { step: i as u32, role: Role::Lead, note: StepNote::new(*p, 80, 1) })
+            .collect();
+        let signature = signature.map(|(fifths, is_minor)| KeySignature { fifths, is_minor });
+        estimate(&notes, signature).map_or("none".into(), |k| k.to_string())
+    }
+
+    #[test]
+    fn tunes_have_their_keys() {
+        assert_eq!(key_of(&[60, 62, 64, 65, 67, 69, 71, 72, 67, 64, 60], None), "C major");
+        assert_eq!(key_of(&[57, 59, 60, 62, 64, 65, 68, 69, 64, 60, 57], None), "A minor");
+        assert_eq!(key_of(&[62, 64, 66, 67, 69, 71, 73, 74, 69, 66, 62], None), "D major");
+        assert_eq!(key_of(&[], Some((0, false))), "none");
+    }
+
+    #[test]
+    fn a_signature_helps_and_does_not_decide() {
+        // A scale without a centre: the signature settles it.
+        assert_eq!(key_of(&[60, 62, 64, 67, 69], Some((1, false))), "G major");
+        // A default signature of C over music in D flat says nothing.
+        assert_eq!(key_of(&[61, 63, 65, 66, 68, 70, 72, 73, 68, 65, 61], Some((0, false))), "C# major");
+    }
 }

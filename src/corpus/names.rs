@@ -101,3 +101,43 @@ fn by_program(program: u8) -> Task {
 fn mostly_kit(part: &RawPart) -> bool {
     part.notes.iter().filter(|n| kit::row_of(n.pitch).is_some()).count() * 10 >= part.notes.len() * 8
 }
+
+#[cfg(test)]
+mod test {
+    use super::super::roles::RawNote;
+    use super::*;
+
+    fn check(name: &str, channel: u8, program: Option<u8>, expected: Task) {
+        let notes = vec![RawNote { step: 0, end: 1, pitch: 38, velocity: 80, offset_ticks: 0 }];
+        let part = RawPart { name: name.into(), channel, program, notes };
+        assert_eq!(task(&part), expected, "{name} {channel} {program:?}");
+    }
+
+    #[test]
+    fn names_programs_and_channels_say_what_a_part_is() {
+        for (name, program, expected) in [
+            ("soprano", Some(52), Task::Lead),
+            ("Violin 1", None, Task::Lead),
+            ("Violino II", None, Task::Chords),
+            ("viola", Some(41), Task::Chords),
+            ("Cello", Some(42), Task::LowLine),
+            ("bass 2", Some(38), Task::Bass),
+            ("Bass Drum", None, Task::Drums),
+            ("piano RH", Some(0), Task::Keys(Hand::Right)),
+            ("Pianoforte (left)", Some(0), Task::Keys(Hand::Left)),
+            ("organ staff 2", None, Task::Keys(Hand::Both)),
+            ("synth lead 3", Some(80), Task::Lead),
+            ("synth fx 1", Some(99), Task::Any),
+            ("sound fx 1", Some(122), Task::Effects),
+            ("strings 1", Some(47), Task::Effects),
+            ("guitar 1", Some(30), Task::Any),
+            ("tr. 7", Some(33), Task::Bass),
+            ("", Some(88), Task::Chords),
+            ("MIDI Out", None, Task::Unknown),
+            ("Ünïcödé ♯", None, Task::Unknown),
+        ] {
+            check(name, 0, program, expected);
+        }
+        check("whatever", 9, Some(0), Task::Drums);
+    }
+}

@@ -100,3 +100,46 @@ fn is_walking(notes: &[RawNote]) -> bool {
     notes.windows(2).all(|w| w[0].step < w[1].step && w[0].end <= w[1].end)
         && small * 3 >= notes.len().saturating_sub(1) * 2
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    /// Roles as letters, in the order of the notes `(step, length, pitch)`.
+    fn check(hand: Hand, lead: bool, notes: &[(u32, u32, u8)], expected: &str) {
+        let note =
+            |n: &(u32, u32, u8)| RawNote { step: n.0, end: n.0 + n.1, pitch: n.2, velocity: 80, offset_ticks: 0 };
+        let notes: Vec<RawNote> = notes.iter().map(note).collect();
+        let mut out = Vec::new();
+        split(&notes, hand, Wanted { lead, bass: true, beat_steps: 4 }, &mut out);
+        let letters: String = out.iter().map(|(role, _)| &role.name()[..1]).collect();
+        assert_eq!(letters, expected);
+    }
+
+    #[test]
+    fn the_upper_notes_of_an_alberti_bass_are_chords() {
+        check(Hand::Left, true, &[(0, 1, 48), (1, 1, 55), (2, 1, 52), (3, 1, 55), (4, 1, 47), (5, 1, 55)], "bcccbc");
+    }
+
+    #[test]
+    fn a_walking_left_hand_is_bass_throughout() {
+        check(Hand::Left, true, &[(0, 2, 48), (2, 2, 50), (4, 2, 52), (6, 2, 53), (8, 2, 55), (10, 2, 53)], "bbbbbb");
+    }
+
+    #[test]
+    fn the_top_of_the_right_hand_is_melody_unless_somebody_sings() {
+        let notes = [(0, 8, 60), (0, 8, 64), (0, 8, 72), (4, 2, 65), (8, 4, 71)];
+        check(Hand::Right, true, &notes, "cclcl");
+        check(Hand::Right, false, &notes, "ccccc");
+    }
+
+    #[test]
+    fn block_chords_stand_on_their_bass() {
+        check(Hand::Block, false, &[(0, 8, 41), (0, 8, 48), (0, 8, 53), (0, 8, 57), (8, 8, 48), (8, 8, 52)], "bccccc");
+    }
+
+    #[test]
+    fn a_solo_instrument_has_bass_chords_and_melody() {
+        check(Hand::Both, true, &[(0, 8, 40), (0, 4, 64), (4, 4, 52), (4, 2, 67)], "blcl");
+    }
+}

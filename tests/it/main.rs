@@ -2,4 +2,5 @@
 
 mod contract_engines;
 mod screen;
+mod corpus;
 mod tidy;
