@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"RICERCA\0";
 /// To be raised whenever reading, roles, quantising or harmony change.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Largest cache file that is read.
 const CACHE_BYTES: u64 = 1 << 30;
 

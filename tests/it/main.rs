@@ -1,6 +1,6 @@
 //! The one integration binary: `mod` lines only.
 
 mod contract_engines;
-mod screen;
 mod corpus;
+mod screen;
 mod tidy;
