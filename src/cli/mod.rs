@@ -1,0 +1,249 @@
+//! Cli: the words on the command line, and what each run mode prints.
+//!
+//! Owns: the argument table below and everything that is printed to the terminal when no screen is up.
+//! Called from: `main`, on the main thread.
+//!
+//! Invariants
+//! - Every command has `--help` with an example; every error is one sentence on stderr and exit status 1 (2 for bad arguments).
+//!
+//! Not here: what the commands do (their rooms), the screen (`ui`), threads (`wiring`).
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A terminal live-coding instrument whose voices are neural networks.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Examples:\n  ricercar                        play the first set\n  ricercar scripts/funk.rhai      play a set\n  \
+                  ricercar render scripts/chorale.rhai --bars 16 -o out.mid\n  ricercar ports                  list where notes can go",
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    /// What to do; without a command, play.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to play.
+    #[command(flatten)]
+    pub play: PlayArgs,
+}
+
+/// Options of playing.
+#[derive(Debug, Args, Clone)]
+pub struct PlayArgs {
+    /// The set to play (a rhai script); without it, the first set.
+    pub script: Option<PathBuf>,
+    /// Play without a screen: notices go to stderr, Ctrl-C ends.
+    #[arg(long)]
+    pub no_tui: bool,
+    /// Seed of all chance, over the script's own.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Send every part to this output, whatever the script says (for example synth:pluck, midi:1, jack:1, none).
+    #[arg(long, value_name = "OUT")]
+    pub out: Option<String>,
+    /// Audio host or device for the internal synth: jack, pulseaudio, alsa, none, or part of a device's name.
+    #[arg(long, value_name = "NAME", env = "RICERCAR_AUDIO")]
+    pub audio: Option<String>,
+    /// Connect the JACK MIDI port to ports whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub connect: Option<String>,
+    /// Send MIDI clock, start, stop and continue.
+    #[arg(long)]
+    pub clock: bool,
+    /// Stop after this many bars (without a screen).
+    #[arg(long, value_name = "BARS", requires = "no_tui")]
+    pub bars: Option<u64>,
+    /// Write what was played to a MIDI file at the end.
+    #[arg(long, value_name = "FILE.mid")]
+    pub record: Option<PathBuf>,
+    /// Write the journal of edits (for `ricercar replay`) to this file.
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// How models are computed.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Which model, and how it is computed.
+#[derive(Debug, Args, Clone, Default)]
+pub struct ModelArgs {
+    /// Model file for engine "lstm" in place of the built-in one.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub model: Option<PathBuf>,
+    /// How the LSTM is computed: own fused kernel, or plain candle.
+    #[arg(long, value_enum, default_value_t = EnginePath::Fused)]
+    pub engine: EnginePath,
+    /// Where candle computes.
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub device: DeviceArg,
+}
+
+/// How the LSTM is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum EnginePath {
+    /// Own fused kernel on one CPU core.
+    #[default]
+    Fused,
+    /// Plain candle: the oracle, and the way to CUDA.
+    Candle,
+}
+
+/// Where candle computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum DeviceArg {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU (needs a build with the feature `cuda`).
+    Cuda,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Render a set to a MIDI or WAV file, faster than real time and always the same.
+    #[command(after_help = "Example:\n  ricercar render scripts/first.rhai --bars 32 --seed 7 -o take.wav")]
+    Render(RenderArgs),
+    /// Train a model on folders of MIDI files.
+    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine.safetensors")]
+    Train {
+        /// Which kind of model.
+        #[command(subcommand)]
+        kind: TrainKind,
+    },
+    /// Measure a model on held-out works, beside counting baselines.
+    #[command(after_help = "Example:\n  ricercar eval models/band.safetensors --data ~/midi --json")]
+    Eval(EvalArgs),
+    /// Say what was understood of a folder of MIDI files.
+    #[command(after_help = "Example:\n  ricercar corpus ~/midi")]
+    Corpus {
+        /// The folders.
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List outputs: MIDI ports, JACK, audio devices, sounds of the internal synth.
+    #[command(after_help = "Example:\n  ricercar ports")]
+    Ports,
+    /// List models with their cards: what they learned from, what they know, how good they are.
+    #[command(after_help = "Example:\n  ricercar models mine.safetensors")]
+    Models {
+        /// Files to look at beside the built-in ones.
+        files: Vec<PathBuf>,
+    },
+    /// Check before the show: script, model, outputs, audio, clock.
+    #[command(after_help = "Example:\n  ricercar check scripts/first.rhai")]
+    Check {
+        /// The set; without it, the first set.
+        script: Option<PathBuf>,
+    },
+    /// Measure speed and memory on this machine.
+    #[command(after_help = "Example:\n  ricercar bench\n  ricercar bench step plan")]
+    Bench {
+        /// Which benches (step, plan, audio, screen, render, jack, train); all that can run here by default.
+        which: Vec<String>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Render again what was played live, from the journal that `--journal` wrote.
+    #[command(after_help = "Example:\n  ricercar replay night.journal -o night.mid")]
+    Replay {
+        /// The journal.
+        journal: PathBuf,
+        /// Where to write: .mid or .wav.
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print the reference of the script language.
+    #[command(after_help = "Example:\n  ricercar docs > script.md")]
+    Docs,
+}
+
+/// Options of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The set.
+    pub script: PathBuf,
+    /// How many bars.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub bars: u64,
+    /// Seed of all chance, over the script's own.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Where to write: .mid or .wav.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// How models are computed.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Kinds of models.
+#[derive(Debug, Subcommand)]
+pub enum TrainKind {
+    /// The band LSTM.
+    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine.safetensors")]
+    Lstm(TrainArgs),
+}
+
+/// Options of `train lstm`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Folders of MIDI files; sub-folders train, valid and test are used as they are, else works are drawn by hash.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    pub data: Vec<PathBuf>,
+    /// The model file to write; checkpoints stand beside it.
+    #[arg(short, long, default_value = "band.safetensors", value_name = "FILE")]
+    pub out: PathBuf,
+    /// Go on from the last checkpoint beside the model file.
+    #[arg(long)]
+    pub resume: bool,
+    /// Stop after this many minutes.
+    #[arg(long, value_name = "MINUTES")]
+    pub minutes: Option<f64>,
+    /// Stop after this many updates.
+    #[arg(long, value_name = "COUNT")]
+    pub updates: Option<u64>,
+    /// Width of the LSTM, a multiple of 64.
+    #[arg(long, default_value_t = 256)]
+    pub hidden: usize,
+    /// Sequences in a batch.
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+    /// Steps in a window.
+    #[arg(long, default_value_t = 128)]
+    pub window: usize,
+    /// Highest learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    pub rate: f64,
+    /// Seed of initial weights and data order.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub device: DeviceArg,
+}
+
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The model file.
+    pub model: PathBuf,
+    /// Folders of MIDI files.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    pub data: Vec<PathBuf>,
+    /// Which works are scored.
+    #[arg(long, default_value = "valid", value_parser = ["train", "valid", "test"])]
+    pub split: String,
+    /// For machines.
+    #[arg(long)]
+    pub json: bool,
+}
