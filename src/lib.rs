@@ -7,6 +7,7 @@
 //! `ui` shows it all; `cli` and `wiring` put it together.
 
 pub mod audio;
+pub mod cli;
 pub mod conductor;
 pub mod corpus;
 pub mod engine;

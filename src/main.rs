@@ -1,3 +1,14 @@
 //! Starts the chosen run mode; nothing else.
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match ricercar::cli::run(ricercar::cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ricercar: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

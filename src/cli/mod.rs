@@ -8,6 +8,8 @@
 //!
 //! Not here: what the commands do (their rooms), the screen (`ui`), threads (`wiring`).
 
+mod learn;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -107,7 +109,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  ricercar render scripts/first.rhai --bars 32 --seed 7 -o take.wav")]
     Render(RenderArgs),
     /// Train a model on folders of MIDI files.
-    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine.safetensors")]
+    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine")]
     Train {
         /// Which kind of model.
         #[command(subcommand)]
@@ -187,7 +189,7 @@ pub struct RenderArgs {
 #[derive(Debug, Subcommand)]
 pub enum TrainKind {
     /// The band LSTM.
-    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine.safetensors")]
+    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine")]
     Lstm(TrainArgs),
 }
 
@@ -197,10 +199,10 @@ pub struct TrainArgs {
     /// Folders of MIDI files; sub-folders train, valid and test are used as they are, else works are drawn by hash.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
-    /// The model file to write; checkpoints stand beside it.
-    #[arg(short, long, default_value = "band.safetensors", value_name = "FILE")]
+    /// Folder of the run: the checkpoint and `model.safetensors`.
+    #[arg(short, long, default_value = "my-model", value_name = "DIR")]
     pub out: PathBuf,
-    /// Go on from the last checkpoint beside the model file.
+    /// Go on from the checkpoint in the folder of the run.
     #[arg(long)]
     pub resume: bool,
     /// Stop after this many minutes.
@@ -209,7 +211,7 @@ pub struct TrainArgs {
     /// Stop after this many updates.
     #[arg(long, value_name = "COUNT")]
     pub updates: Option<u64>,
-    /// Width of the LSTM, a multiple of 64.
+    /// Units of a layer, a multiple of 16.
     #[arg(long, default_value_t = 256)]
     pub hidden: usize,
     /// Sequences in a batch.
@@ -227,9 +229,6 @@ pub struct TrainArgs {
     /// Threads.
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
-    pub device: DeviceArg,
 }
 
 /// Options of `eval`.
@@ -246,4 +245,16 @@ pub struct EvalArgs {
     /// For machines.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// One sentence for stderr.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Some(Command::Corpus { dirs, json }) => learn::corpus(&dirs, json),
+        Some(Command::Train { kind: TrainKind::Lstm(args) }) => learn::train_lstm(&args),
+        _ => anyhow::bail!("not wired"),
+    }
 }
