@@ -1,0 +1,157 @@
+//! `ricercar [SCRIPT]`: the performance, with or without the screen.
+
+use super::{EnginePath, ModelArgs, PlayArgs};
+use crate::message::{Command, Notice, Severity};
+use crate::steer::{OutSpec, When};
+use crate::ui::{self, UiEvent, UiLinks, UiOptions};
+use crate::wiring::loader::Fixed;
+use crate::wiring::{Setup, Stage, models, now, sets};
+use anyhow::{Context, Result, bail};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+impl ModelArgs {
+    /// The weights that the arguments mean.
+    pub fn load(&self) -> Result<crate::engine::Models> {
+        let candle = self.engine == EnginePath::Candle;
+        let cuda = self.device == super::DeviceArg::Cuda;
+        Ok(models::load(models::Choice { file: self.model.as_deref(), candle, cuda })?)
+    }
+}
+
+/// Name and text of a set: the file's, or the first set's.
+pub(super) fn set_of(script: Option<&Path>) -> Result<(String, String)> {
+    match script {
+        Some(path) => {
+            let text = sets::read(path).map_err(anyhow::Error::msg)?;
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            Ok((name, text))
+        }
+        None => Ok((sets::FIRST_NAME.into(), sets::FIRST.into())),
+    }
+}
+
+/// Plays.
+pub fn play(args: &PlayArgs) -> Result<()> {
+    if !args.no_tui && !std::io::stdout().is_terminal() {
+        bail!("there is no terminal to draw on; play without a screen: ricercar --no-tui");
+    }
+    let (name, text) = set_of(args.script.as_deref())?;
+    let out = args.out.as_deref().map(OutSpec::parse).transpose().map_err(anyhow::Error::msg)?;
+    let stage = Stage::start(Setup {
+        models: args.model.load()?,
+        fixed: Fixed { out, seed: args.seed },
+        audio: args.audio.clone(),
+        connect: args.connect.clone().into_iter().collect(),
+        clock: args.clock,
+        record: args.record.clone(),
+        name,
+        text: text.clone(),
+        path: args.script.clone(),
+    })?;
+    let shown = if args.no_tui { watch_without_screen(&stage, args.bars) } else { show(&stage, args, text) };
+    let (journal, unsaid) = stage.end();
+    unsaid.iter().for_each(print);
+    if let Some(path) = &args.journal {
+        let journal = journal.context("the conductor's thread ended badly; there is no journal")?;
+        std::fs::write(path, journal.to_text())
+            .with_context(|| format!("the journal cannot be written to {}", path.display()))?;
+    }
+    shown
+}
+
+fn print(notice: &Notice) {
+    let how = match notice.severity {
+        Severity::Info => "",
+        Severity::Warning => "warning: ",
+        Severity::Error => "error: ",
+    };
+    eprintln!("{}: {how}{}", notice.source, notice.text);
+}
+
+/// The performance without a screen: notices on stderr, the file watched, until a signal or the last bar.
+fn watch_without_screen(stage: &Stage, bars: Option<u64>) -> Result<()> {
+    let mut fault = None;
+    loop {
+        if let Ok(notice) = stage.notices.recv_timeout(Duration::from_millis(20)) {
+            print(&notice);
+        }
+        for UiEvent::FileChanged(text) in stage.events.try_iter() {
+            let name = stage.snapshot.get().script.name.clone();
+            stage.commands.send(Command::LoadScript { name, text, when: When::NextBar })?;
+        }
+        let snapshot = stage.snapshot.get();
+        if snapshot.script.error != fault {
+            fault.clone_from(&snapshot.script.error);
+            if let Some(f) = &fault {
+                eprintln!("script: error: line {}, column {}: {}", f.line, f.column, f.text);
+                if snapshot.script.generation == 0 {
+                    bail!("the set has an error, and nothing played before it");
+                }
+            }
+        }
+        let is_over = bars.is_some_and(|bars| {
+            let tick = stage.playhead.get().tick;
+            snapshot.bars.iter().any(|p| p.bar == bars && p.step.tick() <= tick)
+        });
+        if is_over || stage.stop.load(Ordering::Acquire) {
+            return Ok(());
+        }
+    }
+}
+
+/// The performance on the screen.
+fn show(stage: &Stage, args: &PlayArgs, text: String) -> Result<()> {
+    let synth = stage.synth.clone();
+    let silencer = stage.silencer();
+    let watcher = stage.watcher();
+    let links = UiLinks {
+        commands: stage.commands.clone(),
+        to_player: stage.to_player.clone(),
+        silence: Box::new(move || silencer.silence()),
+        snapshot: stage.snapshot.clone(),
+        playhead: stage.playhead.clone(),
+        notices: stage.notices.clone(),
+        opened: Box::new(move |path| {
+            if let Some(watcher) = &watcher {
+                watcher.set(path);
+            }
+        }),
+        events: stage.events.clone(),
+        meters: Box::new(move || {
+            let status = synth.lock().unwrap_or_else(PoisonError::into_inner);
+            let m = &status.meters;
+            let db = |x: f32| 20.0 * x.max(1e-6).log10();
+            ui::Meters {
+                dsp_load: Some(m.load),
+                peak_db: Some((db(m.peak_left), db(m.peak_right))),
+                voices: Some(m.voices),
+                xruns: m.xruns,
+                late_events: m.late_events,
+                dropped_notices: 0,
+            }
+        }),
+        clock: Box::new(now),
+        catalogue: super::catalogue::catalogue(),
+        script_path: args.script.clone(),
+        script_text: text,
+        stop: stage.stop.clone(),
+        options: UiOptions { stderr_log: Some(std::env::temp_dir().join("ricercar.log")), ..UiOptions::default() },
+    };
+    let parting = ui::run(links)?;
+    if let Some(path) = parting.recovery {
+        println!("Unsaved text was kept in {}", path.display());
+    }
+    let head = stage.playhead.get();
+    println!(
+        "late steps {}, silent steps {}, lateness p50 {} us, p99 {} us",
+        head.late_steps, head.silent_steps, head.lateness_us.0, head.lateness_us.1
+    );
+    Ok(())
+}
+
+/// Keeps `Arc` in the signature of the catalogue's closures.
+pub(super) type List<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;

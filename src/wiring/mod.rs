@@ -1,0 +1,177 @@
+//! Wiring: the only room that makes channels, spawns the threads of a performance, and joins them.
+//!
+//! Owns: [`Stage`] (player, conductor, watcher), the models and sets at hand.
+//! Called from: `cli`, on the main thread.
+//!
+//! Invariants
+//! - However a performance ends, every note that sounds gets its note-off before the program ends.
+//! - The terminal is the screen's from its start to its end; nothing else prints in between.
+//!
+//! Not here: what the threads do (`conductor`, `player`, `ui`), arguments (`cli`).
+
+pub mod loader;
+pub mod models;
+pub mod sets;
+mod watch;
+
+use crate::conductor::{Conductor, Journal, empty_snapshot, opener};
+use crate::engine::Models;
+use crate::limits;
+use crate::message::{Command, Latest, Notice, Playhead, Severity, Snapshot, ToPlayer};
+use crate::output::{MidiFileOut, Options, Output, Rack, SynthOut, SynthStatus, clock};
+use crate::player::{Player, on_signals, silence_on_panic};
+use crate::script::ScriptHost;
+use crate::steer::When;
+use crate::ui::UiEvent;
+use anyhow::{Context, Result};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use loader::{Fixed, Loader};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use watch::Watch;
+
+/// What a performance is made of.
+pub struct Setup {
+    /// Weights.
+    pub models: Models,
+    /// What the command line fixes.
+    pub fixed: Fixed,
+    /// Audio host or device; `none` for no sound.
+    pub audio: Option<String>,
+    /// JACK ports to connect to.
+    pub connect: Vec<String>,
+    /// Send MIDI clock.
+    pub clock: bool,
+    /// Where a MIDI file of the take goes.
+    pub record: Option<PathBuf>,
+    /// Name of the set.
+    pub name: String,
+    /// Text of the set.
+    pub text: String,
+    /// File of the set.
+    pub path: Option<PathBuf>,
+}
+
+/// A running performance.
+pub struct Stage {
+    /// To the conductor.
+    pub commands: Sender<Command>,
+    /// To the player.
+    pub to_player: Sender<ToPlayer>,
+    /// Newest picture of the plan.
+    pub snapshot: Latest<Snapshot>,
+    /// Newest place of the music.
+    pub playhead: Latest<Playhead>,
+    /// Lines for the performer.
+    pub notices: Receiver<Notice>,
+    /// Changes of the set's file.
+    pub events: Receiver<UiEvent>,
+    /// The synth's meters; `None` until something plays on it.
+    pub synth: Arc<Mutex<SynthStatus>>,
+    /// True when the process was told to end.
+    pub stop: Arc<AtomicBool>,
+    /// Which file is watched.
+    watch: Option<Watch>,
+    player: Player,
+    conductor: Option<JoinHandle<Journal>>,
+}
+
+impl Stage {
+    /// Starts every thread, loads the set and begins to play it.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no signal handler.
+    pub fn start(setup: Setup) -> Result<Stage> {
+        let (commands, for_conductor) = bounded(limits::COMMANDS);
+        let (say, notices) = bounded(limits::NOTICES);
+        let (reports, from_player) = bounded(limits::PLAYER_INBOX);
+        let (tell, events) = bounded(16);
+        let synth = SynthOut::open(setup.audio.clone());
+        let status = synth.status();
+        let tap = setup
+            .record
+            .clone()
+            .map(|path| Box::new(MidiFileOut::new(setup.name.clone(), Some(path))) as Box<dyn Output>);
+        let options = Options { synth: Some(Box::new(synth)), jack_connect: setup.connect, tap };
+        let rack = Rack::new(options, (reports, from_player.clone()), say.clone());
+        let player = Player::start(rack).context("the player's thread does not start")?;
+        silence_on_panic(player.silencer());
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        on_signals(player.silencer(), move |_| told.store(true, Ordering::Release), crate::ui::restore_terminal)
+            .context("signals cannot be handled")?;
+
+        let snapshot = Latest::new(empty_snapshot(setup.fixed.seed.unwrap_or(1)));
+        let conductor = Conductor {
+            open: opener(setup.models),
+            seed: setup.fixed.seed.unwrap_or(1),
+            loader: Box::new(Loader { inner: ScriptHost::new(), fixed: setup.fixed }),
+            commands: for_conductor,
+            to_player: player.inbox(),
+            from_player,
+            playhead: Some(player.playhead()),
+            snapshot: snapshot.clone(),
+            notices: say.clone(),
+        };
+        let conductor = std::thread::Builder::new()
+            .name("conductor".into())
+            .spawn(move || conductor.run())
+            .context("the conductor's thread does not start")?;
+
+        let watch = match Watch::start(tell) {
+            Ok(watch) => Some(watch),
+            Err(e) => {
+                let text = format!("the set's file is not watched: {e}");
+                let _ = say.try_send(Notice::new(Severity::Warning, "wiring", text));
+                None
+            }
+        };
+        if let (Some(watch), Some(path)) = (&watch, &setup.path) {
+            watch.set(path);
+        }
+        let to_player = player.inbox();
+        commands.send(Command::LoadScript { name: setup.name, text: setup.text, when: When::Now })?;
+        to_player.send(ToPlayer::Clock(setup.clock))?;
+        to_player.send(ToPlayer::Start)?;
+        let playhead = player.playhead();
+        Ok(Stage {
+            commands,
+            to_player,
+            snapshot,
+            playhead,
+            notices,
+            events,
+            synth: status,
+            stop,
+            watch,
+            player,
+            conductor: Some(conductor),
+        })
+    }
+
+    /// Something that sets the watched file.
+    pub fn watcher(&self) -> Option<Watch> {
+        self.watch.clone()
+    }
+
+    /// A way to silence everything at once.
+    pub fn silencer(&self) -> crate::player::Silencer {
+        self.player.silencer()
+    }
+
+    /// Ends every thread, in silence, and gives back what was done, with the lines that were still unsaid.
+    pub fn end(mut self) -> (Option<Journal>, Vec<Notice>) {
+        // The player first: it must be silent whatever the conductor is doing.
+        self.silencer().end(std::time::Duration::from_secs(2));
+        let _ = self.commands.send_timeout(Command::Quit, std::time::Duration::from_millis(500));
+        let journal = self.conductor.take().and_then(|thread| thread.join().ok());
+        (journal, self.notices.try_iter().collect())
+    }
+}
+
+/// The clock that everything on stage is timed by.
+pub fn now() -> crate::time::Nanos {
+    clock::now()
+}

@@ -1,0 +1,52 @@
+//! The weights at hand: the ones inside the program, or a file.
+
+use crate::engine::lstm;
+use crate::engine::{EngineError, Models};
+use std::path::Path;
+
+/// The band LSTM that is part of the program.
+pub const BAND: &[u8] = include_bytes!("../../models/band.safetensors");
+
+/// Which model, and how it is computed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choice<'a> {
+    /// A model file in place of the built-in one.
+    pub file: Option<&'a Path>,
+    /// Plain candle in place of the fused kernel.
+    pub candle: bool,
+    /// On an NVIDIA GPU.
+    pub cuda: bool,
+}
+
+/// Bytes of the model that a choice means.
+///
+/// # Errors
+/// One sentence when the file cannot be read.
+pub fn bytes(file: Option<&Path>) -> Result<Vec<u8>, EngineError> {
+    match file {
+        None => Ok(BAND.to_vec()),
+        Some(path) => std::fs::read(path)
+            .map_err(|e| EngineError::Model(format!("the model {} cannot be read: {e}", path.display()))),
+    }
+}
+
+/// Loads the weights that engines share.
+///
+/// # Errors
+/// One sentence: the file cannot be read or does not fit, the device is not there.
+pub fn load(choice: Choice) -> Result<Models, EngineError> {
+    if choice.cuda && !choice.candle {
+        return Err(EngineError::Model("--device cuda computes with candle; add --engine candle".into()));
+    }
+    let bytes = bytes(choice.file)?;
+    let named = |error: EngineError| match choice.file {
+        Some(path) => EngineError::Model(format!("{}: {error}", path.display())),
+        None => error,
+    };
+    if choice.candle {
+        let device = lstm::device(choice.cuda)?;
+        Ok(Models { lstm: None, candle: Some(lstm::open_candle(&bytes, &device).map_err(named)?) })
+    } else {
+        Ok(Models { lstm: Some(lstm::open(&bytes).map_err(named)?), candle: None })
+    }
+}
