@@ -80,6 +80,35 @@ impl AudioOut {
         (out, line.to_string())
     }
 
+    /// The same without waiting: plays to nobody while the device opens on a thread of its own, and moves there when
+    /// [`AudioOut::poll`] finds it open. Until the first answer [`AudioOut::is_opening`] is true.
+    pub fn begin(prefer: Option<&str>, base: Instant) -> AudioOut {
+        let (place, feed) = nowhere(base);
+        #[cfg(feature = "audio")]
+        {
+            let mut search = (prefer != Some("none")).then(|| Search::new(prefer));
+            if let Some(search) = &mut search
+                && search.open(base).is_err()
+            {
+                search.pause(Nanos(0));
+            }
+            AudioOut { base, place, feed, search }
+        }
+        #[cfg(not(feature = "audio"))]
+        {
+            let _ = prefer;
+            AudioOut { base, place, feed }
+        }
+    }
+
+    /// True while the first attempt to open a device is under way.
+    pub fn is_opening(&self) -> bool {
+        #[cfg(feature = "audio")]
+        return self.search.as_ref().is_some_and(|s| s.attempts == 0 && s.opening.is_some());
+        #[cfg(not(feature = "audio"))]
+        false
+    }
+
     /// Queues an event for an instant of the player's clock; see [`SynthFeed::send`] for what happens when the queue is full.
     ///
     /// # Errors
@@ -196,7 +225,13 @@ impl AudioOut {
                     return Some(line);
                 }
                 Err(std::sync::mpsc::TryRecvError::Empty) => return None,
-                Ok(Err(_)) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {
+                Ok(Err(error)) => {
+                    search.opening = None;
+                    let is_first = search.attempts == 0;
+                    search.pause(now);
+                    return is_first.then(|| format!("No sound: {error}. Playing on without; retrying."));
+                }
+                Err(std::sync::mpsc::TryRecvError::Disconnected) => {
                     search.opening = None;
                     search.pause(now);
                 }

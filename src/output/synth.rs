@@ -43,6 +43,11 @@ impl SynthOut {
         SynthOut { audio, status, next_status: Nanos(0), sounds, bpm: None, delay_steps, notice: None, lost: 0 }
     }
 
+    /// A synth whose device (host, or part of a device's name; `none` for no sound) opens while the music starts.
+    pub fn open(prefer: Option<String>) -> SynthOut {
+        SynthOut::new(AudioOut::begin(prefer.as_deref(), super::clock::base()))
+    }
+
     /// Where the meters can be read; written about thirty times a second.
     pub fn status(&self) -> Arc<Mutex<SynthStatus>> {
         self.status.clone()
@@ -88,6 +93,10 @@ impl SynthOut {
 impl Output for SynthOut {
     fn name(&self) -> String {
         "synth".into()
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.audio.is_opening()
     }
 
     fn route(&mut self, slot: u8, route: &Route) {

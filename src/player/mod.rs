@@ -25,4 +25,4 @@ mod thread;
 pub use crate::output::{Address, Recorder, Sink};
 pub use core::Core;
 pub use ledger::{Ledger, Sounding};
-pub use thread::{Player, PlayheadReader, Silencer};
+pub use thread::{Player, Silencer};

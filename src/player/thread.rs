@@ -3,13 +3,13 @@
 use super::Core;
 use super::lateness::Lateness;
 use crate::limits::PLAYER_INBOX;
-use crate::message::{Playhead, Severity, ToPlayer};
+use crate::message::{Latest, Playhead, Severity, ToPlayer};
 use crate::output::{Rack, clock};
 use crate::time::Nanos;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const JOIN_MS: u64 = 2500;
 
 #[derive(Debug)]
 struct Shared {
-    playhead: Mutex<Playhead>,
+    playhead: Latest<Playhead>,
     /// Asked for silence at once, also when the inbox is full.
     panic: AtomicBool,
     /// Counts silences carried out.
@@ -49,22 +49,6 @@ pub struct Silencer {
     shared: Arc<Shared>,
 }
 
-/// Where the music is, readable from any thread.
-#[derive(Clone, Debug)]
-pub struct PlayheadReader(Arc<Shared>);
-
-impl PlayheadReader {
-    /// The last playhead that was written, at most a turn (10 ms) old while the thread lives.
-    pub fn get(&self) -> Playhead {
-        *self.0.playhead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Events that outputs have lost so far.
-    pub fn lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
-    }
-}
-
 impl Player {
     /// Starts the thread.
     ///
@@ -73,7 +57,7 @@ impl Player {
     pub fn start(rack: Rack) -> std::io::Result<Player> {
         let (inbox, messages) = bounded(PLAYER_INBOX);
         let (finished, done) = bounded(1);
-        let playhead = Mutex::new(Core::new().playhead(clock::now()));
+        let playhead = Latest::new(Core::new().playhead(clock::now()));
         let shared = Arc::new(Shared {
             playhead,
             panic: AtomicBool::new(false),
@@ -93,9 +77,14 @@ impl Player {
         self.inbox.clone()
     }
 
-    /// Where the music is.
-    pub fn playhead(&self) -> PlayheadReader {
-        PlayheadReader(self.shared.clone())
+    /// Where the music is: at most a turn (10 ms) old while the thread lives.
+    pub fn playhead(&self) -> Latest<Playhead> {
+        self.shared.playhead.clone()
+    }
+
+    /// Events that outputs have lost so far.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// For panic keys, signal handlers and panic hooks.
@@ -242,7 +231,8 @@ impl Turn {
         let mut playhead = self.core.playhead(now);
         playhead.lateness_us = self.lateness.percentiles_us();
         playhead.is_real_time = self.is_real_time;
-        *self.shared.playhead.lock().unwrap_or_else(PoisonError::into_inner) = playhead;
+        // Whoever reads copies an `Arc` out: when that meets this very moment, the next turn tells.
+        self.shared.playhead.try_put(playhead);
         if let Some(rack) = &self.rack {
             self.shared.lost.store(rack.lost(), Ordering::Relaxed);
         }
@@ -267,9 +257,9 @@ impl Turn {
         }));
         let rack = self.rack.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(rack)));
-        let mut playhead = self.shared.playhead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut playhead = *self.shared.playhead.get();
         (playhead.is_running, playhead.sounding) = (false, 0);
-        drop(playhead);
+        self.shared.playhead.put(playhead);
         self.shared.silences.fetch_or(ENDED, Ordering::AcqRel);
     }
 }
