@@ -2,5 +2,11 @@
 
 mod contract_engines;
 mod corpus;
+#[cfg(all(unix, feature = "jack"))]
+mod jack;
+#[cfg(all(unix, feature = "jack"))]
+mod jack_child;
+#[cfg(all(unix, feature = "jack"))]
+mod jack_rig;
 mod screen;
 mod tidy;
