@@ -22,8 +22,8 @@ const fn tones(degrees: &[u8]) -> u16 {
     mask
 }
 
-/// Qualities by suffix, relative to the root. The first spelling of a mask is the one that is printed.
-pub(super) const QUALITIES: &[(&str, u16)] = &[
+/// Qualities by suffix, as masks of pitch classes relative to the root. The first spelling of a mask is the one that is printed.
+pub const QUALITIES: &[(&str, u16)] = &[
     ("", tones(&[0, 4, 7])),
     ("m", tones(&[0, 3, 7])),
     ("dim", tones(&[0, 3, 6])),

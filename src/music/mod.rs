@@ -21,7 +21,7 @@ mod role;
 mod style;
 
 pub use chance::{Chance, Purpose};
-pub use chord::{Chord, ChordSpan, Progression};
+pub use chord::{Chord, ChordSpan, Progression, QUALITIES};
 pub use key::{Key, SCALES, Scale};
 pub use note::{StepNote, StepNotes};
 pub use role::{ROLES, Role};

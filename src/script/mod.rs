@@ -17,6 +17,7 @@ pub mod api;
 pub mod complete;
 mod deadline;
 mod desk;
+pub mod docs;
 mod fault;
 pub mod highlight;
 mod host;
@@ -24,7 +25,9 @@ mod host;
 mod hostile;
 mod near;
 mod set;
+mod sets;
 
 pub use api::{FAMILIES, Family, Function, functions};
 pub use host::ScriptHost;
 pub use set::Set;
+pub use sets::{SETS, Shipped, set_named};
