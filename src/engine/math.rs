@@ -11,7 +11,7 @@ const EXP_LOW: f32 = -87.3;
 /// Adding 1.5 x 2^23 rounds an f32 to a whole number, which then stands in its low bits.
 const ROUND: f32 = 12_582_912.0;
 /// ln 2 in two parts: the first has so few bits that whole multiples of it are exact.
-const LN_2_HIGH: f32 = 0.693_359_375;
+const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// `(n, e^r - 1)` with `x = n ln 2 + r`, |r| <= ln 2 / 2, and 2^n as a float.
@@ -59,7 +59,7 @@ pub fn tanh(x: f32) -> f32 {
 /// GELU in its tanh form (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016).
 #[inline(always)]
 pub fn gelu(x: f32) -> f32 {
-    0.5 * x * (1.0 + tanh(0.797_884_56 * (x + 0.044_715 * x * x * x)))
+    0.5 * x * (1.0 + tanh(0.797_884_6 * (x + 0.044_715 * x * x * x)))
 }
 
 /// Natural logarithm of a positive, normal number; anything smaller counts as the smallest normal one.

@@ -50,7 +50,7 @@ pub fn play(moment: &Moment, out: &mut StepNotes) {
     } else if moment.unit(2) < 0.25 * free * (density - 0.25) {
         strike(SNARE, 28.0);
     }
-    if at == 0 && place.bar > 0 && place.bar % PHRASE_BARS == 0 && density > 0.2 {
+    if at == 0 && place.bar > 0 && place.bar.is_multiple_of(PHRASE_BARS) && density > 0.2 {
         strike(CRASH, 76.0);
         return;
     }

@@ -88,7 +88,7 @@ fn missing<T>(value: &Option<T>) -> Result<&T, EngineError> {
     value.as_ref().ok_or_else(|| EngineError::Other("a decision was asked before its step".into()))
 }
 
-fn one<'a>(bag: &'a Bag) -> impl Iterator<Item = (&'a [u32], &'a [f32])> {
+fn one(bag: &Bag) -> impl Iterator<Item = (&[u32], &[f32])> {
     std::iter::once((&bag.ids[..], &bag.weights[..]))
 }
 

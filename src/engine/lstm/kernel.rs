@@ -69,23 +69,22 @@ impl Simd {
     }
 }
 
+#[inline(always)]
+fn add_lanes(sums: &mut [f32; LANES], weights: &[f32; LANES], x: f32) {
+    for (sum, w) in sums.iter_mut().zip(weights) {
+        *sum += w * x;
+    }
+}
+
 /// One panel: `sums + panel x`, in the order of the inputs.
 #[inline(always)]
 fn panel_sums(panel: &[Block], x: &[f32], sums: [[f32; LANES]; 4]) -> [[f32; LANES]; 4] {
     let [mut a, mut b, mut c, mut d] = sums;
     for (w, x) in panel.iter().zip(x) {
-        for l in 0..LANES {
-            a[l] += w.0[0][l] * x;
-        }
-        for l in 0..LANES {
-            b[l] += w.0[1][l] * x;
-        }
-        for l in 0..LANES {
-            c[l] += w.0[2][l] * x;
-        }
-        for l in 0..LANES {
-            d[l] += w.0[3][l] * x;
-        }
+        add_lanes(&mut a, &w.0[0], *x);
+        add_lanes(&mut b, &w.0[1], *x);
+        add_lanes(&mut c, &w.0[2], *x);
+        add_lanes(&mut d, &w.0[3], *x);
     }
     [a, b, c, d]
 }
