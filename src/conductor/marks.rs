@@ -9,28 +9,36 @@ use crate::time::StepIndex;
 use std::sync::Arc;
 
 impl Session {
-    /// Keeps a planned bar as it is whatever is edited, or lets it go (it stays until something else re-plans it).
+    /// Keeps a planned bar as it is whatever is edited, or lets it go, so that it follows what was edited since.
     pub fn freeze(&mut self, bar: u64, on: bool) {
+        self.arrive();
         self.journal.push(self.handed, What::Freeze { bar, on });
+        let run = self.in_force();
+        let (here, ahead) = (run.bars.place(self.handed).bar, u64::from(run.steering.plan_bars));
         if !on {
-            self.frozen.remove(&bar);
+            if self.frozen.remove(&bar).is_some() {
+                self.rewind(self.first_planned_of(bar));
+            }
             return;
         }
-        let bars = self.now.bars.clone();
-        let (first, next) = (bars.bar_start(bar), bars.bar_start(bar + 1));
-        if next <= self.handed || first >= self.horizon() {
+        if bar < here || bar > here + ahead {
             let text = format!("bar {} is not in the plan, so it cannot be frozen", bar + 1);
             self.notices.push(Notice::new(Severity::Warning, "plan", text));
             return;
         }
-        while self.plan.next() < next {
+        // The whole bar, even where it reaches beyond the horizon.
+        while self.plan.iter().next_back().is_none_or(|r| r.place.bar <= bar) {
             self.make_step();
         }
-        let steps = (first.0..next.0).map(|s| {
-            let record = self.plan.get(StepIndex(s));
-            record.map_or(Vec::new(), |r| r.parts.iter().map(|p| (p.id, p.notes)).collect())
-        });
+        let of_bar = self.plan.iter().filter(|r| r.place.bar == bar);
+        let steps = of_bar.map(|r| r.parts.iter().map(|p| (p.id, p.notes)).collect());
         self.frozen.insert(bar, steps.collect());
+    }
+
+    /// The first step of a bar that can still be planned anew.
+    fn first_planned_of(&self, bar: u64) -> StepIndex {
+        let first = self.plan.from(self.handed).find(|r| r.place.bar >= bar).map(|r| r.place.step);
+        first.unwrap_or(self.plan.next()).max(self.handed)
     }
 
     /// Bars that are frozen.
@@ -40,25 +48,26 @@ impl Session {
 
     /// Draws what is left of a planned bar anew, for all parts or one.
     pub fn veto(&mut self, bar: u64, part: Option<&str>) {
+        self.arrive();
         self.journal.push(self.handed, What::Veto { bar, part: part.map(str::to_string) });
-        let bars = self.in_force().bars.clone();
-        if self.frozen.contains_key(&bar) || bars.bar_start(bar + 1) <= self.handed {
-            let why = if self.frozen.contains_key(&bar) { "frozen: let it go first" } else { "played already" };
+        let is_past = bar < self.in_force().bars.place(self.handed).bar;
+        if is_past || self.frozen.contains_key(&bar) {
+            let why = if is_past { "played already" } else { "frozen: let it go first" };
             let text = format!("bar {} is {why}", bar + 1);
             self.notices.push(Notice::new(Severity::Warning, "plan", text));
             return;
         }
-        let from = bars.bar_start(bar).max(self.handed);
         let id = self.next_id;
         self.next_id += 1;
         self.journal.name_last(id);
-        let veto = Veto { id, part: part.map(Chance::name), from, epoch: self.epoch + 1 };
+        let veto = Veto { id, part: part.map(Chance::name), from: self.handed, epoch: self.epoch + 1 };
         self.vetoes.entry(bar).or_default().push(veto);
-        self.rewind(from);
+        self.rewind(self.first_planned_of(bar));
     }
 
     /// Forgets edits that have not taken effect and were not meant for now.
     pub fn cancel_pending(&mut self) {
+        self.arrive();
         self.journal.push(self.handed, What::Cancel);
         let handed = self.handed;
         let is_pending = |e: &Event| e.when != When::Now && e.step.is_none_or(|s| s > handed);
@@ -71,8 +80,9 @@ impl Session {
 
     /// Back to what was in force at a bar line, from the next bar line on.
     pub fn back_to(&mut self, bar: u64) {
-        let step = self.now.bars.bar_start(bar);
-        let kept = self.plan.get(step).filter(|r| r.place.step < self.handed && r.place.is_bar_line());
+        self.arrive();
+        let lines = self.plan.iter().take_while(|r| r.place.step < self.handed);
+        let kept = lines.filter(|r| r.place.is_bar_line()).find(|r| r.place.bar == bar);
         let Some(record) = kept else {
             let text = format!(
                 "bar {} is not kept: only the last {} can be gone back to",
@@ -82,7 +92,8 @@ impl Session {
             self.notices.push(Notice::new(Severity::Warning, "plan", text));
             return;
         };
-        let mark = Bookmark { bar, step, entered: record.entered.clone(), engines: record.engines.clone() };
+        let mark =
+            Bookmark { bar, step: record.place.step, entered: record.entered.clone(), engines: record.engines.clone() };
         self.journal.push(self.handed, What::Back { bar });
         self.arm(Act::Back(Arc::new(mark)), When::NextBar, false);
     }

@@ -20,6 +20,7 @@ pub mod bench;
 mod enter;
 mod form;
 mod journal;
+mod journal_text;
 mod make;
 mod marks;
 mod meter;

@@ -51,7 +51,7 @@ impl Session {
         loader: &mut dyn ProgramLoader,
         is_over: &mut dyn FnMut() -> bool,
     ) -> Result<Box<dyn Program>, ScriptFault> {
-        let candidate = loader.load(name, text)?;
+        let candidate = loader.try_out(name, text)?;
         let mut trial = self.copy_for_trial();
         let steps = u64::from(trial.now.bars.place(trial.handed).metre.bar_steps());
         trial.launch(candidate, "", crate::steer::When::Now);
@@ -65,6 +65,8 @@ impl Session {
                 return Err(ScriptFault { line: 0, column: 0, text });
             }
         }
+        // Values that sets hand on come from the newest set that lives: the one that was tried must not be it.
+        drop(trial);
         loader.load(name, text)
     }
 

@@ -213,6 +213,7 @@ impl Session {
 
     /// An edit of the performer.
     pub fn edit(&mut self, edit: Edit, when: When) {
+        self.arrive();
         self.journal.push(self.handed, What::Edit(edit.clone(), when));
         let only_shape = edit.is_shape_only();
         self.arm(Act::Edit(edit), when, only_shape);
@@ -220,11 +221,18 @@ impl Session {
 
     /// A program takes over; `text` is kept in the journal.
     pub fn launch(&mut self, program: Box<dyn Program>, text: &str, when: When) {
+        self.arrive();
         let name = program.name().to_string();
         self.journal.push(self.handed, What::Launch { name, text: text.to_string(), when });
         self.generations += 1;
         self.programs.insert(self.generations, program);
         self.arm(Act::Launch(self.generations), when, false);
+    }
+
+    /// A command reads what is in force at the first step not handed over: that step must be planned, so that the
+    /// command means the same however far the plan is.
+    pub(super) fn arrive(&mut self) {
+        self.ensure_planned(self.handed);
     }
 
     /// Puts an event where it belongs and rewinds the plan to it.

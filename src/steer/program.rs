@@ -81,4 +81,12 @@ pub trait ProgramLoader: Send {
     /// # Errors
     /// What is wrong with it and where.
     fn load(&mut self, name: &str, text: &str) -> Result<Box<dyn Program>, ScriptFault>;
+
+    /// The same for a trial: whatever the program does changes nothing that a program loaded later sees.
+    ///
+    /// # Errors
+    /// As for [`ProgramLoader::load`].
+    fn try_out(&mut self, name: &str, text: &str) -> Result<Box<dyn Program>, ScriptFault> {
+        self.load(name, text)
+    }
 }

@@ -9,4 +9,5 @@ mod jack_child;
 #[cfg(all(unix, feature = "jack"))]
 mod jack_rig;
 mod screen;
+mod sim;
 mod tidy;
