@@ -47,8 +47,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler over pieces for windows of `window` steps.
-    pub fn new(pieces: &[Prepared], window: u32, chance: Chance) -> Sampler {
+    /// A sampler over pieces for windows of `window` steps, with or without transposition.
+    pub fn new(pieces: &[Prepared], window: u32, transpose: bool, chance: Chance) -> Sampler {
         let mut totals: BTreeMap<&str, f64> = BTreeMap::new();
         for p in pieces {
             *totals.entry(&p.piece.style).or_default() += content(p);
@@ -68,7 +68,7 @@ impl Sampler {
             window,
             sums,
             starts: pieces.iter().map(begins).collect(),
-            shifts: pieces.iter().map(Prepared::transpositions).collect(),
+            shifts: pieces.iter().map(|p| if transpose { p.transpositions() } else { (0, 0) }).collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::batch::{Builder, Owners, Prepared, Told};
 use super::checkpoint::{self, RunState};
 use super::data::{Sampler, prepare, style_rows};
+use super::memory;
 use super::net::{Batch, Net, Noise};
 use super::ops::{Pool, Rows};
 use super::optim::{AdamW, Optimiser};
@@ -23,6 +24,12 @@ pub struct Config {
     pub hidden: usize,
     /// Layers, 1..=4.
     pub layers: usize,
+    /// Width of a feature row.
+    pub embed: usize,
+    /// Width of the decisions' hidden layer.
+    pub decide: usize,
+    /// Width of the details' hidden layer.
+    pub detail: usize,
     /// Share dropped between layers, on the output and in the heads.
     pub dropout: f32,
     /// Share dropped on the input.
@@ -39,6 +46,8 @@ pub struct Config {
     pub updates: Option<u64>,
     /// or after this many minutes, whichever comes first.
     pub minutes: Option<f64>,
+    /// Move every window by a random number of semitones.
+    pub transpose: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Threads.
@@ -58,6 +67,9 @@ impl Default for Config {
         Config {
             hidden: 256,
             layers: 2,
+            embed: 96,
+            decide: 256,
+            detail: 128,
             dropout: 0.15,
             input_dropout: 0.05,
             rate: 2e-3,
@@ -66,6 +78,7 @@ impl Default for Config {
             window: 128,
             updates: None,
             minutes: Some(60.0),
+            transpose: true,
             seed: 1,
             threads: 1,
             report_every: 50,
@@ -149,6 +162,9 @@ fn checked(config: &Config) -> Result<Config, TrainError> {
     if !config.hidden.is_multiple_of(16) || !(16..=2048).contains(&config.hidden) || !(1..=4).contains(&config.layers) {
         return setting("hidden units are 16, 32, ... 2048 and layers 1 to 4");
     }
+    if [config.embed, config.decide, config.detail].iter().any(|w| !(1..=2048).contains(w)) {
+        return setting("widths are 1 to 2048");
+    }
     if !(1..=1024).contains(&config.batch) || !(8..=2048).contains(&config.window) {
         return setting("a batch has 1 to 1024 windows of 8 to 2048 steps");
     }
@@ -197,9 +213,18 @@ impl<'a> Run<'a> {
     ) -> Result<Run<'a>, TrainError> {
         let pool =
             Pool::new(config.threads).map_err(|e| TrainError::Setting(format!("no threads for training: {e}")))?;
-        let shape = Shape::new(token::STEP_ROWS as usize, token::DECISION_ROWS as usize, config.hidden, config.layers);
+        let shape = Shape {
+            features: token::STEP_ROWS as usize,
+            context: token::DECISION_ROWS as usize,
+            embed: config.embed,
+            hidden: config.hidden,
+            layers: config.layers,
+            decide: config.decide,
+            detail: config.detail,
+        };
         let chance = Chance::new(config.seed);
         let net = Net::new(shape, chance.fold(1), &pool)?;
+        memory::keep();
         let fresh = RunState {
             features: token::fingerprint(),
             styles,
@@ -218,7 +243,7 @@ impl<'a> Run<'a> {
         } else {
             (Optimiser::new(&net)?, fresh)
         };
-        let sampler = Sampler::new(pieces, config.window, chance.fold(2));
+        let sampler = Sampler::new(pieces, config.window, config.transpose, chance.fold(2));
         let corpora: std::collections::BTreeSet<String> = corpus.pieces.iter().map(|p| p.corpus.clone()).collect();
         let began = Instant::now();
         let corpora = corpora.into_iter().collect();

@@ -11,6 +11,7 @@
 //! Not here: the features' meaning (`token`), live playing (`engine::lstm`).
 
 pub mod batch;
+pub mod bench;
 pub mod checkpoint;
 pub mod data;
 pub mod eval;
@@ -18,6 +19,7 @@ pub mod eval;
 mod gradients;
 pub mod kernel;
 pub mod lstm;
+mod memory;
 pub mod net;
 pub mod ngram;
 pub mod ops;
@@ -25,3 +27,5 @@ pub mod optim;
 pub mod report;
 pub mod score;
 pub mod stock;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Training speed: the band net here against the same net in PyTorch on the CPU, in turns, one thread.
+
+    benches/torch_train.py [--rounds 5] [--updates 3] [--threads 1] [--hidden 256] [--env DIR] [--ours COMMAND]
+
+Makes a throw-away environment with PyTorch in DIR (default: a temporary folder that is removed at the end; the
+download is large), then runs both sides in turns and prints medians and their ratio. Processor time is what counts
+on a busy machine; wall time is printed beside it. COMMAND prints one line of JSON with `steps_per_s` and
+`steps_per_cpu_s` and is called with UPDATES THREADS HIDDEN behind it.
+"""
+import argparse, json, os, shutil, subprocess, sys, tempfile, venv
+
+FEATURES, CONTEXT, SOUNDS = 961, 1228, 277
+EMBED, DECIDE, DETAIL = 96, 256, 128
+STEP_IDS, SHARED_IDS, BATCH, WINDOW = 40, 24, 32, 128
+
+
+def torch_side(updates, threads, hidden):
+    """One measurement in this process, which runs inside the environment: the child of `main`."""
+    import time
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    rows = BATCH * WINDOW
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.EmbeddingBag(FEATURES, EMBED, mode="sum")
+            self.lstm = nn.LSTM(EMBED, hidden, 2)
+            self.hidden = nn.Linear(hidden, DECIDE)
+            self.context = nn.EmbeddingBag(CONTEXT, DECIDE, mode="sum")
+            self.out = nn.ModuleList([nn.Linear(DECIDE, 89) for _ in range(3)])
+            self.detail = nn.Linear(DECIDE, DETAIL)
+            self.sound = nn.Embedding(SOUNDS, DETAIL)
+            self.heads = nn.ModuleList([nn.Linear(DETAIL, n) for n in (11, 16, 15)])
+            self.given = nn.ModuleList([nn.Embedding(12, 16), nn.Embedding(16, 15)])
+
+        def forward(self, b):
+            x = self.features(b["ids"], per_sample_weights=b["ids_w"]).view(WINDOW, BATCH, EMBED)
+            h = self.lstm(x)[0].reshape(rows, hidden)
+            p = self.hidden(h)
+            # The rows that a role's decisions share are summed once, as on the other side.
+            shared = self.context(b["shared"], per_sample_weights=b["shared_w"])
+            own = self.context(b["own"], per_sample_weights=b["own_w"])
+            a = F.gelu((p[b["row"]] + shared)[b["group"]] + own, approximate="tanh")
+            loss, first = 0.0, 0
+            for out, end in zip(self.out, b["ends"]):
+                logits = out(a[first:end]).masked_fill(b["mask"][first:end], -1e9)
+                loss = loss + F.cross_entropy(logits, b["class"][first:end], reduction="sum")
+                first = end
+            v = F.gelu(self.detail(a[b["note"]]) + self.sound(b["sound"]), approximate="tanh")
+            logits = [head(v) for head in self.heads]
+            logits[1] = logits[1] + self.given[0](b["duration"])
+            logits[2] = logits[2] + self.given[1](b["velocity"])
+            for x, y in zip(logits, (b["duration"], b["velocity"], b["offset"])):
+                loss = loss + F.cross_entropy(x, y, reduction="sum")
+            return loss / b["class"].numel()
+
+    def ints(high, *dims):
+        return torch.randint(0, high, dims)
+
+    ends = [rows, 3 * rows, 4 * rows]
+    pitches = 1 + ints(88, rows)
+    classes = torch.zeros(4 * rows, dtype=torch.long)
+    classes[rows:3 * rows:2] = pitches
+    last = torch.zeros(4 * rows, dtype=torch.long)
+    last[rows + 1:3 * rows:2] = pitches
+    index = torch.arange(89)
+    batch = {
+        "ids": ints(FEATURES, rows, STEP_IDS), "ids_w": torch.ones(rows, STEP_IDS),
+        "row": torch.arange(rows).repeat(3),
+        "shared": ints(CONTEXT, 3 * rows, SHARED_IDS), "shared_w": torch.ones(3 * rows, SHARED_IDS),
+        "group": torch.cat([torch.arange(rows), torch.arange(rows, 2 * rows).repeat_interleave(2), torch.arange(2 * rows, 3 * rows)]),
+        "own": ints(CONTEXT, 4 * rows, 2), "own_w": torch.ones(4 * rows, 2),
+        "ends": ends, "class": classes,
+        "mask": (index > 0) & (index <= last[:, None]),
+        "note": torch.arange(rows, 3 * rows, 2), "sound": ints(SOUNDS, rows),
+        "duration": ints(11, rows), "velocity": ints(16, rows), "offset": ints(15, rows),
+    }
+    net = Net()
+    adam = torch.optim.AdamW(net.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=0.03, fused=True)
+    wall, cpu = [], []
+    for i in range(updates + 1):
+        began, cpu_began = time.perf_counter(), time.process_time()
+        loss = net(batch)
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        adam.step()
+        if i > 0:
+            wall.append(time.perf_counter() - began)
+            cpu.append(time.process_time() - cpu_began)
+    middle = lambda x: rows / sorted(x)[len(x) // 2]
+    print(json.dumps({"steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": float(loss), "torch": torch.__version__}))
+
+
+def last_json(command, environment):
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--env")
+    parser.add_argument("--ours", default="cargo run -q --release --example band_bench --")
+    parser.add_argument("--torch-side", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.torch_side:
+        return torch_side(args.updates, args.threads, args.hidden)
+    folder = args.env or tempfile.mkdtemp(prefix="ricercar-torch-")
+    try:
+        python = os.path.join(folder, "bin", "python")
+        if not os.path.exists(python):
+            venv.create(folder, with_pip=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "torch", "numpy"], check=True)
+        environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads), "CANDLE_NUM_THREADS": str(args.threads)}
+        numbers = [str(n) for n in (args.updates, args.threads, args.hidden)]
+        sides = {
+            "ours": args.ours.split() + numbers,
+            "torch": [python, os.path.abspath(__file__), "--torch-side", "--updates", numbers[0], "--threads", numbers[1], "--hidden", numbers[2]],
+        }
+        seen = {"ours": [], "torch": []}
+        for turn in range(args.rounds):
+            for name, command in sides.items():
+                seen[name].append(last_json(command, environment))
+                one = seen[name][-1]
+                print(f"round {turn + 1} {name:5} {one['steps_per_cpu_s']:8.0f} steps/cpu-s {one['steps_per_s']:8.0f} steps/s", flush=True)
+        for kind in ("steps_per_cpu_s", "steps_per_s"):
+            middle = {name: sorted(x[kind] for x in runs)[len(runs) // 2] for name, runs in seen.items()}
+            print(f"{kind}: ours {middle['ours']:.0f}, torch {seen['torch'][0]['torch']} {middle['torch']:.0f}, ratio {middle['ours'] / middle['torch']:.2f}")
+    finally:
+        if not args.env:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
