@@ -66,7 +66,7 @@ fn piece(name: &str, split: Split, up: u8) -> Piece {
 }
 
 fn corpus() -> Corpus {
-    let pieces = vec![piece("a", Split::Train, 0), piece("b", Split::Train, 2), piece("c", Split::Valid, 1)];
+    let pieces = vec![piece("a", Split::Train, 0), piece("b", Split::Train, 2), piece("c", Split::Valid, 0)];
     Corpus { pieces, ..Corpus::default() }
 }
 
