@@ -97,6 +97,10 @@ impl Theme {
     pub fn lit(&self) -> Color {
         self.color((36, 42, 58), Color::Reset)
     }
+    /// Ground of frozen bars in the roll.
+    pub fn frozen(&self) -> Color {
+        self.color((22, 38, 50), Color::Reset)
+    }
     /// Background of what is chosen.
     pub fn chosen(&self) -> Color {
         self.color((44, 54, 76), Color::Blue)

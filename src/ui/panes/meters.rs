@@ -18,18 +18,41 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
     let share = snapshot.plan_us.1 as f32 / step_us.max(1.0);
     let mut rows = Rows { theme, inner, buf, y: 0 };
     let (p50, p99) = snapshot.plan_us;
-    rows.bar("step used", share, &format!("{}/{} us of {:.0} ms", p50, p99, step_us / 1000.0));
+    let ms = |us: u32| f64::from(us) / 1000.0;
+    let words = match inner.width >= 44 {
+        true => format!("{:.1}, p99 {:.1} of {:.0} ms", ms(p50), ms(p99), step_us / 1000.0),
+        false => format!("{:.1} of {:.0} ms", ms(p99), step_us / 1000.0),
+    };
+    let level = |share: f32| {
+        if share >= 0.9 {
+            theme.bad()
+        } else if share >= 0.6 {
+            theme.warn()
+        } else {
+            theme.good()
+        }
+    };
+    rows.bar("step used", share, level(share), &words);
     match meters.dsp_load {
-        Some(load) => rows.bar("sound", load, &format!("{:.0} %", load * 100.0)),
+        Some(load) => rows.bar("sound", load, level(load), &format!("{:.0} %", load * 100.0)),
         None => rows.line("sound", &[("no sound device", theme.faint())]),
     }
     if let Some((left, right)) = meters.peak_db {
         let share = |db: f32| ((db + 60.0) / 60.0).clamp(0.0, 1.0);
-        rows.bar("peak L", share(left), &format!("{left:.0} dB"));
-        rows.bar("peak R", share(right), &format!("{right:.0} dB"));
+        let loud = |db: f32| {
+            if db > -1.0 {
+                theme.bad()
+            } else if db > -4.0 {
+                theme.warn()
+            } else {
+                theme.good()
+            }
+        };
+        rows.bar("peak L", share(left), loud(left), &format!("{left:.0} dB"));
+        rows.bar("peak R", share(right), loud(right), &format!("{right:.0} dB"));
     }
     let (late50, late99) = head.lateness_us;
-    let sounding = meters.voices.map_or(head.sounding.to_string(), |v| format!("{} of {} voices", head.sounding, v));
+    let sounding = meters.voices.map_or(head.sounding.to_string(), |v| format!("{} notes, {v} voices", head.sounding));
     rows.line("lateness", &[(&format!("{late50} us, p99 {late99} us"), theme.text())]);
     rows.line("sounding", &[(&sounding, theme.text())]);
     let faults = [
@@ -60,14 +83,9 @@ impl Rows<'_> {
     }
 
     /// A gauge in eighths of a cell, then words.
-    fn bar(&mut self, label: &str, share: f32, words: &str) {
+    fn bar(&mut self, label: &str, share: f32, style: Style, words: &str) {
         let theme = self.theme;
         let width = self.inner.width.saturating_sub(LABEL + 2 + words.chars().count() as u16 + 2).min(24);
-        let style = match share {
-            s if s >= 0.9 => theme.bad(),
-            s if s >= 0.6 => theme.warn(),
-            _ => theme.good(),
-        };
         let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
         let eighths = (share * f32::from(width) * 8.0).round() as usize;
         const PARTIAL: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

@@ -8,8 +8,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-const LABEL: u16 = 20;
-const COLUMN: u16 = 11;
+const LABEL: u16 = 22;
+/// Width of a part's column: as much as there is, within bounds.
+const COLUMN: std::ops::RangeInclusive<u16> = 11..=16;
 
 /// Draws it.
 pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
@@ -21,20 +22,23 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
     let inner = paint::frame(buf, area, &theme, "parts", &note, is_focused);
     let label = if inner.width >= 64 { LABEL } else { 14.min(inner.width) };
     let parts = app.sight.snapshot.parts.clone();
-    let fit = usize::from(inner.width.saturating_sub(label) / COLUMN).max(1);
+    let room = inner.width.saturating_sub(label);
+    let column = (room / (parts.len() as u16).max(1)).clamp(*COLUMN.start(), *COLUMN.end());
+    let fit = usize::from(room / column).max(1);
     let first = app.part.saturating_sub(fit - 1).min(parts.len().saturating_sub(fit));
     let columns: Vec<usize> = (first..parts.len().min(first + fit)).collect();
     let head = if inner.height >= 6 { 2 } else { 1 };
     for (i, index) in columns.iter().enumerate() {
-        let rect = Rect { x: inner.x + label + i as u16 * COLUMN, width: COLUMN, ..inner };
+        let rect = Rect { x: inner.x + label + i as u16 * column, width: column, ..inner };
         header(app, *index, &parts[*index], rect.intersection(inner), head, buf);
     }
     let table = Rect { y: inner.y + head.min(inner.height), height: inner.height.saturating_sub(head), ..inner };
     scroll(app, usize::from(table.height));
+    let grid = Grid { columns: &columns, parts: &parts, label, column };
     let rows = knobs().enumerate().skip(app.knob_top).take(usize::from(table.height));
     for (y, (row, control)) in rows.enumerate() {
         let line = Rect { y: table.y + y as u16, height: 1, ..table };
-        row_of(app, &columns, &parts, row, control, line, label, buf);
+        row_of(app, &grid, row, control, line, buf);
     }
     if let Some(typed) = app.typing.clone().filter(|_| is_focused) {
         let name = control.map_or("", |c| c.info().name);
@@ -82,17 +86,18 @@ fn header(app: &mut App, index: usize, part: &PartView, rect: Rect, rows: u16, b
     app.hits.push((Rect { height: rows.min(rect.height), ..rect }, Hit::Part(index)));
 }
 
-#[allow(clippy::too_many_arguments)] // one row of a table needs the table
-fn row_of(
-    app: &mut App,
-    columns: &[usize],
-    parts: &[PartView],
-    row: usize,
-    control: Control,
-    line: Rect,
+/// How the table is cut.
+struct Grid<'a> {
+    /// Parts that are seen.
+    columns: &'a [usize],
+    parts: &'a [PartView],
+    /// Width of the labels, and of a part.
     label: u16,
-    buf: &mut Buffer,
-) {
+    column: u16,
+}
+
+fn row_of(app: &mut App, grid: &Grid, row: usize, control: Control, line: Rect, buf: &mut Buffer) {
+    let (label, columns, parts) = (grid.label, grid.columns, grid.parts);
     let theme = app.theme;
     let info = control.info();
     let is_chosen = row == app.knob && app.focus == Pane::Parts;
@@ -105,7 +110,8 @@ fn row_of(
     }
     let shown: &[usize] = if info.scope == Scope::Set { columns.get(..1).unwrap_or(&[]) } else { columns };
     for (i, index) in shown.iter().enumerate() {
-        let rect = Rect { x: line.x + label + i as u16 * COLUMN, width: COLUMN, ..line }.intersection(line);
+        let rect =
+            Rect { x: line.x + grid.label + i as u16 * grid.column, width: grid.column, ..line }.intersection(line);
         let is_here = is_chosen && (*index == app.part || info.scope == Scope::Set);
         knob(app, *index, &parts[*index], info, rect, is_here, buf);
         app.hits.push((rect, Hit::Knob { part: *index, row }));

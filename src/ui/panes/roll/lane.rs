@@ -66,9 +66,14 @@ fn background(app: &App, axis: &Axis, field: Rect, buf: &mut Buffer) {
     buf.set_style(planned, Style::new().bg(theme.raised()));
     for place in ruler::bars(app, axis) {
         let (from, to) = (axis.step(place.step), axis.step(place.next_bar()));
-        if app.bar == Some(place.bar) && theme.depth != super::super::super::Depth::Mono {
+        let ground = match app.bar == Some(place.bar) {
+            true => Some(theme.lit()),
+            false if app.sight.snapshot.frozen.contains(&place.bar) => Some(theme.frozen()),
+            false => None,
+        };
+        if let Some(ground) = ground {
             let cells = Rect { x: field.x + clip(from), width: clip(to) - clip(from), ..field };
-            buf.set_style(cells, Style::new().bg(theme.lit()));
+            buf.set_style(cells, Style::new().bg(ground));
         }
         let beat = u64::from(place.metre.beat_steps());
         let beats = (1..).map(|i| place.step.after(i * beat)).take_while(|s| *s < place.next_bar());

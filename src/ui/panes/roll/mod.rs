@@ -134,28 +134,26 @@ fn lanes(app: &App, parts: &[PartView], body: Rect) -> Vec<(usize, Rect)> {
     let seen = parts.len().min(room.max(1));
     let first = app.part.saturating_sub(seen / 2).min(parts.len() - seen);
     let shown = &parts[first..first + seen];
-    let most = |p: &PartView| if p.role.is_pitched() { usize::MAX } else { used_rows(p).len().clamp(2, 8) + 1 };
-    let mut heights = vec![room / seen; seen];
-    let mut spare = room - heights.iter().sum::<usize>();
-    for (h, part) in heights.iter_mut().zip(shown) {
-        let cut = h.saturating_sub(most(part));
-        *h -= cut;
-        spare += cut;
-    }
-    // What is left goes round, to pitched parts first.
-    for pass in 0..2 {
-        let takers: Vec<usize> = (0..seen).filter(|i| pass == 1 || shown[*i].role.is_pitched()).collect();
-        if !takers.is_empty() {
-            for (i, taker) in takers.iter().enumerate() {
-                heights[*taker] += spare / takers.len() + usize::from(i < spare % takers.len());
-            }
-            break;
-        }
-    }
-    let mut y = body.y;
+    let kits = shown.iter().filter(|p| !p.role.is_pitched()).count();
+    let fair = room / seen;
+    // Drums may take from pitched parts down to three rows each, and give back what they do not use.
+    let kit_room = if kits == seen { room / seen } else { (room.saturating_sub(3 * (seen - kits))) / kits.max(1) };
+    let rows = |p: &PartView| (used_rows(p).len().clamp(2, 8) + 1).min(kit_room.max(fair)).max(1);
+    let taken: usize = shown.iter().filter(|p| !p.role.is_pitched()).map(rows).sum();
+    let left = room.saturating_sub(taken);
+    let pitched = seen - kits;
+    let (mut y, mut nth) = (body.y, 0);
     let mut found = Vec::new();
-    for (i, h) in heights.into_iter().enumerate() {
-        let rect = Rect { y, height: (h as u16).min(body.bottom().saturating_sub(y)), ..body };
+    for (i, part) in shown.iter().enumerate() {
+        let rows = if part.role.is_pitched() {
+            nth += 1;
+            left / pitched + usize::from(nth <= left % pitched)
+        } else if pitched == 0 {
+            fair + usize::from(i < room % seen)
+        } else {
+            rows(part)
+        };
+        let rect = Rect { y, height: (rows as u16).min(body.bottom().saturating_sub(y)), ..body };
         y += rect.height;
         found.push((first + i, rect));
     }
