@@ -251,7 +251,7 @@ pub struct PendingView {
 }
 
 /// All that the screen may know; immutable, newest wins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The steering in force at the playhead.
     pub steering: Arc<Steering>,

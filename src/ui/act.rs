@@ -212,6 +212,7 @@ impl App {
 
     fn edit_text(&mut self, action: Action) {
         let editor = &mut self.editor;
+        let snapshot = self.sight.snapshot.clone();
         match action {
             Action::Undo => _ = editor.area.undo(),
             Action::Redo => _ = editor.area.redo(),
@@ -229,7 +230,10 @@ impl App {
             Action::FindNext => _ = editor.area.search_forward(false),
             Action::FindPrev => _ = editor.area.search_back(false),
             Action::Comment => return editor.toggle_comment(),
-            Action::Complete => return editor.complete(),
+            Action::Complete => {
+                let names: Vec<&str> = snapshot.parts.iter().map(|p| &*p.name).collect();
+                return editor.complete(&names);
+            }
             _ => return,
         }
         editor.changed();
@@ -254,6 +258,19 @@ impl App {
             }
         };
         self.overlay = Some(Overlay::new(purpose, items));
+    }
+
+    /// The outputs at hand, as they were asked for by [`Effect::ListOutputs`].
+    pub fn offer_outputs(&mut self, outputs: Vec<super::OutputChoice>) {
+        self.offer(Purpose::Outputs, outputs.into_iter().map(overlay::Item::from).collect());
+    }
+
+    /// Fills the open list, if it is still the one that was asked for.
+    pub(super) fn offer(&mut self, purpose: Purpose, items: Vec<overlay::Item>) {
+        if let Some(overlay) = self.overlay.as_mut().filter(|o| o.purpose == purpose) {
+            overlay.items = items;
+            overlay.is_waiting = false;
+        }
     }
 
     /// Takes the chosen entry of the open list.
@@ -293,7 +310,7 @@ impl App {
     }
 
     /// Text from outside: the file changed, was opened, or was read anew.
-    pub(super) fn file_changed(&mut self, text: &str) {
+    pub fn file_changed(&mut self, text: &str) {
         if self.editor.text_is(Some(text)) {
             return self.editor.mark_saved(text);
         }

@@ -1,6 +1,6 @@
 //! A made-up moment of a set, for pictures, tests and benches: the same on every machine.
 
-use super::{App, Catalogue, Depth, HelpTopic, Meters, Pane, Sight, Theme};
+use super::{App, Catalogue, Depth, Meters, Pane, Sight, Theme};
 use crate::message::{Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot};
 use crate::music::{Chance, Key, Progression, Purpose, Role, StepNote, StyleBlend};
 use crate::steer::{Control, Moment, Moving, PartSteering, ScriptFault, SectionNow, Signal, Steering, When};
@@ -172,20 +172,8 @@ pub fn sight(snapshot: Snapshot) -> Sight {
 
 /// A screen on the demo.
 pub fn app(depth: Depth) -> App {
-    let topic = |name: &str, signature: &str, doc: &str| HelpTopic {
-        group: "functions".into(),
-        name: name.into(),
-        signature: signature.into(),
-        doc: doc.into(),
-        example: String::new(),
-    };
-    let help = vec![
-        topic("part", "part(name)", "Declares a part, or finds it."),
-        topic("section", "section(name, bars, || ...)", "A section of the form."),
-        topic("every", "every(n).bars(|| ...)", "Runs again and again."),
-    ];
-    let catalogue = Catalogue { help, ..Catalogue::default() };
-    let mut app = App::new(Theme::new(depth), catalogue, sight(snapshot()), Some("demo.rhai".into()), SCRIPT);
+    let mut app =
+        App::new(Theme::new(depth), Catalogue::default(), sight(snapshot()), Some("demo.rhai".into()), SCRIPT);
     app.notice(Notice::new(Severity::Info, "output", "synth at 48000 Hz, 256 frames"));
     app.notice(Notice::new(Severity::Info, "engine", "band-small: 2 x 256, 17 styles"));
     app.notice(Notice::new(Severity::Info, "script", "demo.rhai launched at bar 9"));

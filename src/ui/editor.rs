@@ -1,6 +1,9 @@
 //! The editor's text: a text area of the library, with colours, faults, search and completion of our own.
 
 use super::Catalogue;
+use crate::script::complete::{Candidate, complete};
+use crate::script::functions;
+use crate::script::highlight::{Span, highlight};
 use crate::steer::{CONTROLS, ScriptFault};
 use ratatui::layout::Rect;
 use ratatui_textarea::{CursorMove, TextArea};
@@ -9,7 +12,7 @@ use ratatui_textarea::{CursorMove, TextArea};
 const LINES_MAX: usize = 20_000;
 const COLUMNS_MAX: usize = 8_000;
 
-/// A word that can be completed.
+/// A word that the hint line explains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// What is typed.
@@ -18,12 +21,15 @@ pub struct Word {
     pub hint: String,
 }
 
+/// A completion that goes on while Tab is pressed.
 #[derive(Clone, Debug)]
 struct Completing {
-    start: (usize, usize),
-    candidates: Vec<usize>,
+    candidates: Vec<Candidate>,
     index: usize,
-    end: (usize, usize),
+    /// Row, first column and one past the last column of what was put in.
+    row: usize,
+    start: usize,
+    end: usize,
 }
 
 /// The editor.
@@ -32,7 +38,8 @@ pub struct Editor {
     /// The text as it is in the file.
     saved: String,
     text: String,
-    pub(super) spans: Vec<Vec<(usize, usize, Ink)>>,
+    /// What each piece of each line is.
+    pub(super) spans: Vec<Vec<Span>>,
     pub(super) fault: Option<ScriptFault>,
     pub(super) words: Vec<Word>,
     completing: Option<Completing>,
@@ -40,25 +47,6 @@ pub struct Editor {
     pub(super) finding: Option<String>,
     /// Where the text was drawn last.
     pub(super) rect: Rect,
-}
-
-/// What a piece of text is, for its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
-    /// A word of the language.
-    Keyword,
-    /// A function or control that the tables know.
-    Known,
-    /// A number.
-    Number,
-    /// A string.
-    Text,
-    /// A comment.
-    Comment,
-    /// An operator or bracket.
-    Symbol,
-    /// What cannot be read.
-    Error,
 }
 
 /// True when the editor can hold this text.
@@ -69,15 +57,11 @@ pub fn fits(text: &str) -> bool {
 impl Editor {
     /// An editor on a text that is in its file; a text that does not [`fits`] gives an empty one.
     pub fn new(text: &str, catalogue: &Catalogue) -> Editor {
-        let mut words: Vec<Word> = CONTROLS
-            .iter()
-            .map(|c| Word { name: c.name.into(), hint: format!("{}  {}", c.example, c.doc) })
-            .chain(
-                catalogue
-                    .help
-                    .iter()
-                    .map(|t| Word { name: t.name.clone(), hint: format!("{}  {}", t.signature, t.doc) }),
-            )
+        let word = |name: &str, how: &str, doc: &str| Word { name: name.into(), hint: format!("{how}  {doc}") };
+        let mut words: Vec<Word> = functions()
+            .map(|f| word(f.name, f.signature, f.doc))
+            .chain(CONTROLS.iter().map(|c| word(c.name, c.example, c.doc)))
+            .chain(catalogue.help.iter().map(|t| word(&t.name, &t.signature, &t.doc)))
             .filter(|w| !w.name.is_empty() && w.name.chars().all(is_word))
             .collect();
         words.sort_by(|a, b| a.name.cmp(&b.name));
@@ -141,7 +125,7 @@ impl Editor {
     /// To be called after every change of the text.
     pub fn changed(&mut self) {
         self.text = self.area.lines().join("\n");
-        self.spans = paint(&self.text, &self.words);
+        self.spans = highlight(&self.text);
     }
 
     /// Types a character, or several at once.
@@ -185,45 +169,43 @@ impl Editor {
         self.changed();
     }
 
-    /// Completes the word before the cursor, or goes to the next candidate; indents where there is no word.
-    pub fn complete(&mut self) {
-        let at = self.area.cursor().into_pair();
-        let next = match self.completing.take().filter(|c| c.end == at) {
+    /// Completes what stands before the cursor, or goes to the next candidate; indents where there is nothing to complete.
+    /// `parts` are the names of the parts in force.
+    pub fn complete(&mut self, parts: &[&str]) {
+        let (row, column) = self.area.cursor().into_pair();
+        let next = match self.completing.take().filter(|c| (c.row, c.end) == (row, column)) {
             Some(c) => Some(Completing { index: (c.index + 1) % c.candidates.len(), ..c }),
-            None => self.candidates(at),
+            None => self.candidates(row, column, parts),
         };
         let Some(mut next) = next else {
             self.area.insert_tab();
             return self.changed();
         };
-        let name = self.words[next.candidates[next.index]].name.clone();
-        self.area.move_cursor(CursorMove::Jump(at.0 as u16, next.start.1 as u16));
-        self.area.delete_str(at.1 - next.start.1);
-        self.area.insert_str(&name);
-        next.end = self.area.cursor().into_pair();
+        self.area.move_cursor(CursorMove::Jump(row as u16, next.start as u16));
+        self.area.delete_str(column - next.start);
+        self.area.insert_str(&next.candidates[next.index].word);
+        next.end = self.area.cursor().1;
         self.completing = Some(next);
         self.changed();
     }
 
-    fn candidates(&self, (row, column): (usize, usize)) -> Option<Completing> {
-        let line: Vec<char> = self.area.lines().get(row)?.chars().take(column).collect();
-        let start = line.iter().rposition(|c| !is_word(*c)).map_or(0, |i| i + 1);
-        let prefix: String = line[start.min(line.len())..].iter().collect();
-        if prefix.is_empty() {
+    fn candidates(&self, row: usize, column: usize, parts: &[&str]) -> Option<Completing> {
+        let line: String = self.area.lines().get(row)?.chars().take(column).collect();
+        if line.trim().is_empty() {
             return None;
         }
-        let fits = |w: &Word| w.name.starts_with(&prefix) && w.name != prefix;
-        let candidates: Vec<usize> = (0..self.words.len()).filter(|i| fits(&self.words[*i])).collect();
-        let start = (row, start);
-        (!candidates.is_empty()).then_some(Completing { start, candidates, index: 0, end: start })
+        let (length, candidates) = complete(&line, parts);
+        let start = column.checked_sub(length)?;
+        (!candidates.is_empty()).then_some(Completing { candidates, index: 0, row, start, end: column })
     }
 
     /// A word about the word under the cursor, or the candidates of a completion.
     pub fn hint(&self) -> Option<String> {
         let at = self.area.cursor().into_pair();
-        if let Some(c) = self.completing.as_ref().filter(|c| c.end == at && c.candidates.len() > 1) {
-            let names: Vec<_> = c.candidates.iter().map(|i| self.words[*i].name.as_str()).collect();
-            return Some(format!("Tab: {}", names.join("  ")));
+        if let Some(c) = self.completing.as_ref().filter(|c| (c.row, c.end) == at && c.candidates.len() > 1) {
+            let from = c.index.saturating_sub(2);
+            let names: Vec<_> = c.candidates[from..].iter().map(|c| c.word.as_str()).collect();
+            return Some(format!("Tab {} of {}: {}", c.index + 1, c.candidates.len(), names.join("  ")));
         }
         let line: Vec<char> = self.area.lines().get(at.0)?.chars().collect();
         let column = at.1.min(line.len());
@@ -259,11 +241,6 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// What each piece of each line is, in characters.
-fn paint(text: &str, _words: &[Word]) -> Vec<Vec<(usize, usize, Ink)>> {
-    vec![Vec::new(); text.split('\n').count()]
-}
-
 #[cfg(test)]
 mod test {
     use super::*;
@@ -285,17 +262,17 @@ mod test {
     fn words_are_completed_in_turn() {
         let mut e = editor("");
         e.insert("lead.tem");
-        e.complete();
+        e.complete(&[]);
         assert_eq!(e.text(), "lead.temperature");
         assert!(e.hint().is_some_and(|h| h.contains("freely")));
         e.insert("\n");
         e.insert("re");
-        e.complete();
+        e.complete(&[]);
         let first = e.text();
-        e.complete();
+        e.complete(&[]);
         assert_ne!(e.text(), first);
         e.insert("\n");
-        e.complete();
+        e.complete(&[]);
         assert!(e.text().ends_with("    "), "nothing to complete: indents");
     }
 

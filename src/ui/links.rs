@@ -60,7 +60,7 @@ pub struct SetChoice {
 /// Lists for help, completion and pickers. Closures may take their time: they run on a thread of their own.
 #[derive(Clone)]
 pub struct Catalogue {
-    /// Functions, sounds, styles, scales and what else a script may name; help and completion read it.
+    /// More topics for the help (sounds, styles, scales); keys, panes, controls and functions come from their tables.
     pub help: Vec<HelpTopic>,
     /// Outputs at hand now.
     pub outputs: Arc<dyn Fn() -> Vec<OutputChoice> + Send + Sync>,

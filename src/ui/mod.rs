@@ -34,7 +34,7 @@ mod terminal;
 mod theme;
 
 pub use app::{App, Effect, Sight};
-pub use keys::{Action, KEYS, KeyRow, KeyScope};
+pub use keys::{Action, KEYS, KeyRow, KeyScope, find as find_key};
 pub use layout::{Plan, arrange};
 pub use links::{Catalogue, HelpTopic, Meters, OutputChoice, Parting, SetChoice, UiEvent, UiLinks, UiOptions};
 pub use panes::{PANES, Pane, PaneInfo};

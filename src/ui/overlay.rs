@@ -2,6 +2,7 @@
 
 use super::app::Hit;
 use super::{App, KEYS, KeyScope, OutputChoice, PANES, SetChoice, Theme, paint};
+use crate::script::FAMILIES;
 use crate::steer::{CONTROLS, Scope};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -208,6 +209,15 @@ pub(super) fn help(app: &App) -> Vec<Item> {
             path: None,
         }
     });
+    let functions = FAMILIES.iter().flat_map(|family| {
+        family.functions.iter().map(|f| Item {
+            group: family.name.to_string(),
+            title: f.signature.to_string(),
+            doc: [f.doc, f.range, f.unit].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join("  "),
+            example: f.example.to_string(),
+            path: None,
+        })
+    });
     let topics = app.catalogue.help.iter().map(|t| Item {
         group: t.group.clone(),
         title: if t.signature.is_empty() { t.name.clone() } else { t.signature.clone() },
@@ -217,5 +227,5 @@ pub(super) fn help(app: &App) -> Vec<Item> {
     });
     let models =
         app.catalogue.models.iter().map(|m| Item { group: "models".to_string(), title: m.clone(), ..Item::default() });
-    keys.chain(panes).chain(controls).chain(topics).chain(models).collect()
+    keys.chain(panes).chain(controls).chain(functions).chain(topics).chain(models).collect()
 }

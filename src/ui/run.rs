@@ -180,12 +180,7 @@ impl<'a> Loop<'a> {
         match what {
             Inbox::Input(event) => self.app.on_event(&event),
             Inbox::Ended => self.is_done = true,
-            Inbox::List(purpose, items) => {
-                if let Some(overlay) = self.app.overlay.as_mut().filter(|o| o.purpose == purpose) {
-                    overlay.items = items;
-                    overlay.is_waiting = false;
-                }
-            }
+            Inbox::List(purpose, items) => self.app.offer(purpose, items),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The editor's pane: the text, its colours, the line that is wrong and the sentence that says why.
 
 use super::super::app::Hit;
-use super::super::editor::{Editor, Ink};
+use super::super::editor::Editor;
 use super::super::{App, Pane, Theme, paint};
+use crate::message::PartView;
+use crate::script::highlight::Kind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -35,7 +37,7 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
         false => editor.area.remove_line_number(),
     }
     (&editor.area).render(text, buf);
-    colours(editor, &theme, text, buf);
+    colours(editor, &app.sight.snapshot.parts, &theme, text, buf);
     marks(app, text, buf);
     draw_foot(app, foot, buf);
     app.hits.push((text, Hit::Text));
@@ -90,7 +92,7 @@ fn numbers(editor: &Editor) -> usize {
 }
 
 /// Paints the colours over what the library drew: only foregrounds, so that cursor and selection stay as they are.
-fn colours(editor: &Editor, theme: &Theme, text: Rect, buf: &mut Buffer) {
+fn colours(editor: &Editor, parts: &[PartView], theme: &Theme, text: Rect, buf: &mut Buffer) {
     let (top, left) = editor.area.scroll_offset();
     let (numbers, left) = (numbers(editor), usize::from(left));
     let tab = usize::from(editor.area.tab_length().max(1));
@@ -101,9 +103,12 @@ fn colours(editor: &Editor, theme: &Theme, text: Rect, buf: &mut Buffer) {
             continue;
         }
         let at = columns(line, tab);
-        for (from, to, ink) in spans {
-            let style = style(*ink, theme);
-            let (from, to) = (at.get(*from).copied(), at.get(*to).copied().or(at.last().copied()));
+        for span in spans {
+            let name = || line.chars().skip(span.start).take(span.end - span.start).collect::<String>();
+            let part = (span.kind == Kind::Name).then(name).and_then(|n| parts.iter().find(|p| *p.name == *n));
+            // A part's name has its part's colour.
+            let style = part.map_or(style(span.kind, theme), |p| Style::new().fg(theme.role(p.role)));
+            let (from, to) = (at.get(span.start).copied(), at.get(span.end).copied().or(at.last().copied()));
             let (Some(from), Some(to)) = (from, to) else { continue };
             for column in (from + numbers).max(left)..(to + numbers).max(left) {
                 let x = column - left;
@@ -118,15 +123,17 @@ fn colours(editor: &Editor, theme: &Theme, text: Rect, buf: &mut Buffer) {
     }
 }
 
-fn style(ink: Ink, theme: &Theme) -> Style {
-    match ink {
-        Ink::Keyword => theme.moving(),
-        Ink::Known => theme.accent(),
-        Ink::Number => theme.warn(),
-        Ink::Text => theme.good(),
-        Ink::Comment => theme.faint().add_modifier(Modifier::ITALIC),
-        Ink::Symbol => theme.dim(),
-        Ink::Error => theme.bad().add_modifier(Modifier::UNDERLINED),
+fn style(kind: Kind, theme: &Theme) -> Style {
+    match kind {
+        Kind::Keyword => theme.moving(),
+        Kind::Function => theme.accent(),
+        Kind::Control => theme.accent().add_modifier(Modifier::BOLD),
+        Kind::Name => theme.text(),
+        Kind::Number => theme.warn(),
+        Kind::Text => theme.good(),
+        Kind::Comment => theme.faint().add_modifier(Modifier::ITALIC),
+        Kind::Symbol => theme.dim(),
+        Kind::Error => theme.bad().add_modifier(Modifier::UNDERLINED),
     }
 }
 
