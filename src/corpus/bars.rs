@@ -145,7 +145,10 @@ mod test {
         TimeSignature { beats: beats.parse().unwrap(), unit_power: unit.parse::<u32>().unwrap().trailing_zeros() as u8 }
     }
 
-    fn check(changes: &[(u64, &str)], end: u64, expected: Result<(i64, &[(u32, &str)], u32), &str>) {
+    /// Shift of the first tick, metres by bar line, steps; or the error.
+    type Laid<'a> = Result<(i64, &'a [(u32, &'a str)], u32), &'a str>;
+
+    fn check(changes: &[(u64, &str)], end: u64, expected: Laid) {
         let changes: Vec<_> = changes.iter().map(|(t, s)| (Tick(*t), signature(s))).collect();
         let got = lay_out(&changes, Tick(end)).map(|b| {
             let metres: Vec<_> = b.metres.iter().map(|m| (m.0, m.1.to_string())).collect();
