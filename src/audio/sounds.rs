@@ -19,6 +19,13 @@ pub struct Sound {
     pub chorus: f32,
 }
 
+impl Sound {
+    /// True for drum kits: their pitches are drums.
+    pub fn is_kit(&self) -> bool {
+        matches!(self.kind, Kind::Kit(_))
+    }
+}
+
 /// How a sound is made.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {

@@ -6,12 +6,15 @@
 use super::band::Opener;
 use super::journal::{Journal, What};
 use super::session::Session;
-use super::stage::{Score, ScoreEvent, Stage};
-use crate::message::Notice;
-use crate::midi::{MidiFile, MidiNote, MidiPart};
-use crate::output::OutEvent;
+use super::stage::{Score, Stage};
+use crate::audio::offline::{self, RenderError, RenderStats};
+use crate::audio::{SynthEvent, TimedSynthEvent};
+use crate::message::{Notice, ParamChange};
+use crate::midi::MidiFile;
+use crate::output::{Due, MidiFileOut, OutEvent, Output, SynthWords};
 use crate::steer::{OutSpec, ProgramLoader, ScriptFault, When};
 use crate::time::{StepIndex, Tick};
+use std::path::Path;
 
 /// Everything that a rendered set played.
 #[derive(Clone, Debug)]
@@ -75,7 +78,9 @@ pub fn render(
         }
     };
     let mut score = std::mem::take(&mut stage.sink);
-    score.events.retain(|e| e.due.tick < end.tick());
+    // Routes come before the first event of their slot, so they may stay where they stand.
+    let kept = score.events.iter().take_while(|e| e.0.tick < end.tick()).count();
+    score.events.truncate(kept);
     score.steps.retain(|s| s.1.step < end);
     let mut notices = stage.session.take_notices();
     notices.dedup();
@@ -104,59 +109,77 @@ impl Rendered {
         (last.0.at.since(first.0.at) as f64 + step) / 1e9
     }
 
-    /// The score as a MIDI file: one track for each part on each output.
+    /// The score as a MIDI file, by the same output that records a performance.
     pub fn midi(&self, title: &str) -> MidiFile {
-        let mut file = MidiFile { title: title.to_string(), length: self.end, ..MidiFile::default() };
-        for (due, place, bpm) in &self.score.steps {
-            let tick = due.tick;
-            if file.tempos.last().is_none_or(|t| t.1 != *bpm) {
-                file.tempos.push((tick, *bpm));
+        let mut out = MidiFileOut::new(title, None);
+        self.steps_into(&mut out);
+        let mut routes = self.score.routes.iter().peekable();
+        for (at, (due, event)) in self.score.events.iter().enumerate() {
+            while let Some((_, slot, route)) = routes.next_if(|r| r.0 <= at) {
+                out.route(*slot, route);
             }
-            if file.metres.last().is_none_or(|m| m.1 != place.metre.into()) {
-                file.metres.push((tick, place.metre.into()));
-            }
+            out.send(*due, *event);
         }
-        let mut melodic = (0..16u8).filter(|c| *c != 9).cycle();
-        for (index, voice) in self.score.voices.iter().enumerate() {
-            let is_drums = matches!(&voice.out, OutSpec::Synth { sound } if &**sound == "kit");
-            let channel = match &voice.out {
-                OutSpec::Midi { channel, .. } | OutSpec::Jack { channel } => *channel,
-                _ if is_drums => 9,
-                _ => melodic.next().unwrap_or(0),
-            };
-            let notes = self.notes(index);
-            if !notes.is_empty() {
-                let name = voice.part.to_string();
-                file.parts.push(MidiPart { name, channel, track: file.parts.len(), notes, ..MidiPart::default() });
-            }
-        }
-        file
+        out.silence(Due { tick: self.end, ..Due::default() }, false);
+        let file = out.file();
+        MidiFile { length: self.end, ..file }
     }
 
-    /// Notes of a voice; what still sounds at the end ends there.
-    pub fn notes(&self, voice: usize) -> Vec<MidiNote> {
-        let mut notes: Vec<MidiNote> = Vec::new();
-        let mut open: Vec<usize> = Vec::new();
-        for ScoreEvent { due, event, .. } in self.score.events.iter().filter(|e| e.voice == Some(voice)) {
-            match *event {
-                OutEvent::NoteOn { pitch, velocity, .. } => {
-                    open.push(notes.len());
-                    notes.push(MidiNote { tick: due.tick, length_ticks: 0, pitch, velocity });
-                }
-                OutEvent::NoteOff { pitch, .. } => {
-                    if let Some(at) = open.iter().position(|i| notes[*i].pitch == pitch) {
-                        let note = &mut notes[open.remove(at)];
-                        note.length_ticks = due.tick.0.saturating_sub(note.tick.0).max(1);
-                    }
-                }
-                _ => {}
+    fn steps_into(&self, out: &mut MidiFileOut) {
+        for (due, place, bpm) in &self.score.steps {
+            out.step(*due, *place, *bpm);
+        }
+    }
+
+    /// The events of the synth's parts, frame by frame, for `audio::offline`. What sounds at the end is let go there.
+    pub fn synth_events(&self, sample_rate_hz: u32) -> Vec<TimedSynthEvent> {
+        let start = self.score.steps.first().map_or(0, |s| s.0.at.0);
+        let frame = |due: &Due| {
+            let nanos = u128::from(due.at.0.saturating_sub(start));
+            (nanos * u128::from(sample_rate_hz) / 1_000_000_000) as u64
+        };
+        let mut words = SynthWords::default();
+        let mut synth_slots = [false; 256];
+        let mut events = Vec::new();
+        let mut routes = self.score.routes.iter().peekable();
+        let mut steps = self.score.steps.iter().peekable();
+        for (at, (due, event)) in self.score.events.iter().enumerate() {
+            let at_frame = frame(due);
+            while let Some((_, slot, route)) = routes.next_if(|r| r.0 <= at) {
+                synth_slots[usize::from(*slot)] = matches!(route.out, OutSpec::Synth { .. });
+                let sound = words.route(*slot, route).ok().flatten();
+                events.extend(sound.map(|event| TimedSynthEvent { at_frame, event }));
+            }
+            while let Some((_, _, bpm)) = steps.next_if(|s| s.0.tick <= due.tick) {
+                events.extend(words.tempo(*bpm).map(|event| TimedSynthEvent { at_frame, event }));
+            }
+            let slot = match event {
+                OutEvent::NoteOn { channel, .. } | OutEvent::NoteOff { channel, .. } => *channel,
+                OutEvent::Param { channel, .. } => *channel,
+                _ => continue,
+            };
+            if slot == ParamChange::SET || synth_slots[usize::from(slot)] {
+                events.extend(words.event(*event).map(|event| TimedSynthEvent { at_frame, event }));
             }
         }
-        for at in open {
-            let note = &mut notes[at];
-            note.length_ticks = self.end.0.saturating_sub(note.tick.0).max(1);
-        }
-        notes.sort_by_key(|n| (n.tick, n.pitch));
-        notes
+        let at_frame = (self.seconds() * f64::from(sample_rate_hz)) as u64;
+        events.retain(|e| e.at_frame < at_frame);
+        events.push(TimedSynthEvent { at_frame, event: SynthEvent::Silence });
+        events
+    }
+
+    /// Writes the synth's parts to a WAV file, with `tail_s` seconds for what rings on.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or `progress` asked for the end.
+    pub fn wav(
+        &self,
+        path: &Path,
+        sample_rate_hz: u32,
+        tail_s: f64,
+        progress: impl FnMut(u64) -> bool,
+    ) -> Result<RenderStats, RenderError> {
+        let frames = ((self.seconds() + tail_s) * f64::from(sample_rate_hz)) as u64;
+        offline::render_wav(self.synth_events(sample_rate_hz).into_iter(), frames, sample_rate_hz, path, progress)
     }
 }

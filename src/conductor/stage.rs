@@ -4,41 +4,16 @@ use super::session::Session;
 use crate::message::{FromPlayer, Route, ToPlayer};
 use crate::output::{Due, OutEvent};
 use crate::player::{Address, Core, Sink};
-use crate::steer::OutSpec;
 use crate::time::{Bpm, Nanos, Place, StepIndex};
-use std::sync::Arc;
 
-/// A part as a file lists it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Voice {
-    /// Name of the part.
-    pub part: Arc<str>,
-    /// Where it goes.
-    pub out: OutSpec,
-}
-
-/// One event of a score.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ScoreEvent {
-    /// When.
-    pub due: Due,
-    /// Index into [`Score::voices`]; `None` for what concerns the whole set.
-    pub voice: Option<usize>,
-    /// The synth's slot.
-    pub slot: u8,
-    /// What.
-    pub event: OutEvent,
-}
-
-/// Everything that the player sent, in order.
+/// Everything that the player sent, in order. Channels of events are slots; those of the set have
+/// `ParamChange::SET`.
 #[derive(Clone, Debug, Default)]
 pub struct Score {
-    /// Parts on their outputs, in the order of their first appearance.
-    pub voices: Vec<Voice>,
-    /// Voice of every slot.
-    slots: Vec<usize>,
     /// Events.
-    pub events: Vec<ScoreEvent>,
+    pub events: Vec<(Due, OutEvent)>,
+    /// Routes: number of events before it, slot, route.
+    pub routes: Vec<(usize, u8, Route)>,
     /// Steps handed over.
     pub steps: Vec<(Due, Place, Bpm)>,
     reports: Vec<FromPlayer>,
@@ -57,21 +32,17 @@ impl Sink for Score {
     }
     fn resolve(&mut self, routes: &[Route]) -> Vec<Address> {
         let mut addresses = Vec::new();
-        self.slots.clear();
-        for (slot, route) in routes.iter().enumerate() {
-            let voice = Voice { part: route.part.clone(), out: route.out.clone() };
-            let at = self.voices.iter().position(|v| *v == voice).unwrap_or_else(|| {
-                self.voices.push(voice);
-                self.voices.len() - 1
-            });
-            self.slots.push(at);
-            addresses.push(Address { out: 0, channel: slot as u8, slot: slot as u8 });
+        for (slot, route) in (0u8..).zip(routes) {
+            let known = self.routes.iter().rev().find(|r| r.1 == slot);
+            if known.is_none_or(|r| r.2 != *route) {
+                self.routes.push((self.events.len(), slot, route.clone()));
+            }
+            addresses.push(Address { out: 0, channel: slot, slot });
         }
         addresses
     }
-    fn send(&mut self, to: Address, due: Due, event: OutEvent) {
-        let voice = self.slots.get(usize::from(to.slot)).copied();
-        self.events.push(ScoreEvent { due, voice, slot: to.slot, event });
+    fn send(&mut self, _to: Address, due: Due, event: OutEvent) {
+        self.events.push((due, event));
     }
     fn step(&mut self, due: Due, place: Place, bpm: Bpm) {
         self.steps.push((due, place, bpm));

@@ -80,9 +80,13 @@ impl Output for MidiFileOut {
     fn route(&mut self, slot: u8, route: &Route) {
         let part = self.part(slot);
         part.name = route.part.to_string();
-        if let OutSpec::Midi { channel, .. } | OutSpec::Jack { channel } | OutSpec::Raw { channel, .. } = route.out {
-            part.channel = channel;
-        }
+        part.channel = match &route.out {
+            OutSpec::Midi { channel, .. } | OutSpec::Jack { channel } | OutSpec::Raw { channel, .. } => *channel,
+            OutSpec::Synth { sound } if is_kit(sound) => DRUMS,
+            // The drum channel is for drums alone.
+            OutSpec::Synth { .. } | OutSpec::Nowhere if slot >= DRUMS => (slot + 1).min(15),
+            OutSpec::Synth { .. } | OutSpec::Nowhere => slot,
+        };
     }
 
     fn send(&mut self, due: Due, event: OutEvent) {
@@ -134,6 +138,14 @@ impl Drop for MidiFileOut {
         // Who wants to know whether it worked calls `save`.
         let _ = self.save();
     }
+}
+
+/// General MIDI's channel for drums.
+const DRUMS: u8 = 9;
+
+fn is_kit(sound: &str) -> bool {
+    let row = crate::audio::sound_named(sound).and_then(|i| crate::audio::SOUNDS.get(usize::from(i)));
+    row.is_some_and(|s| s.is_kit())
 }
 
 fn on_channel(message: Message, channel: u8) -> Message {

@@ -27,6 +27,7 @@ mod recording;
 mod sender;
 mod sink;
 mod synth;
+mod synth_words;
 
 pub use encode::{CONTROLLERS, Encoder};
 pub use midi_file::MidiFileOut;
@@ -35,6 +36,7 @@ pub use recording::{Recording, Tape};
 pub use sender::{Sender, Wire};
 pub use sink::{Address, Recorder, Sink};
 pub use synth::{SynthOut, SynthStatus};
+pub use synth_words::SynthWords;
 
 use crate::message::{ParamChange, Route};
 use crate::steer::OutSpec;

@@ -1,9 +1,9 @@
 //! The synth inside as an output: events become frames of its stream, parts its slots.
 
+use super::synth_words::SynthWords;
 use super::{Due, OutEvent, Output};
-use crate::audio::{AudioOut, GlobalParam, Meters, SlotParam, SynthEvent, sound_named};
-use crate::message::{ParamChange, Route};
-use crate::steer::{Control, OutSpec};
+use crate::audio::{AudioOut, Meters, SynthEvent};
+use crate::message::Route;
 use crate::time::{Bpm, Nanos, Place};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,10 +23,7 @@ pub struct SynthOut {
     audio: AudioOut,
     status: Arc<Mutex<SynthStatus>>,
     next_status: Nanos,
-    sounds: [Option<u16>; crate::limits::PARTS_MAX],
-    bpm: Option<Bpm>,
-    /// Echo time in steps, which takes its seconds from the tempo.
-    delay_steps: f32,
+    words: SynthWords,
     notice: Option<String>,
     lost: u64,
 }
@@ -37,10 +34,8 @@ const STATUS_MS: u64 = 33;
 impl SynthOut {
     /// Takes over a synth that runs on the clock of [`super::clock::base`].
     pub fn new(audio: AudioOut) -> SynthOut {
-        let delay_steps = Control::DelayTime.info().default.unwrap_or(3.0);
-        let sounds = [None; crate::limits::PARTS_MAX];
-        let status = Arc::default();
-        SynthOut { audio, status, next_status: Nanos(0), sounds, bpm: None, delay_steps, notice: None, lost: 0 }
+        let (words, status) = Default::default();
+        SynthOut { audio, status, next_status: Nanos(0), words, notice: None, lost: 0 }
     }
 
     /// A synth whose device (host, or part of a device's name; `none` for no sound) opens while the music starts.
@@ -56,38 +51,6 @@ impl SynthOut {
     fn say(&mut self, at: Nanos, event: SynthEvent) {
         self.lost += u64::from(self.audio.send(at, event).is_err());
     }
-
-    fn set_delay(&mut self, at: Nanos) {
-        let Some(bpm) = self.bpm else { return };
-        let value = self.delay_steps * (15.0 / bpm.get()) as f32;
-        self.say(at, SynthEvent::Global { param: GlobalParam::DelayTime, value });
-    }
-
-    fn set_param(&mut self, at: Nanos, slot: u8, change: ParamChange) {
-        let value = change.control.info().clamp(change.value);
-        let slot_knob = |param, value| Some(SynthEvent::Param { slot, param, value });
-        let global = |param, value| Some(SynthEvent::Global { param, value });
-        let event = match change.control {
-            Control::LevelDb => slot_knob(SlotParam::LevelDb, value),
-            Control::Pan => slot_knob(SlotParam::Pan, value),
-            Control::Reverb => slot_knob(SlotParam::ReverbSend, value),
-            Control::Delay => slot_knob(SlotParam::DelaySend, value),
-            // Half way is the sound as it was made; the ends are four octaves away.
-            Control::Cutoff => slot_knob(SlotParam::Tone, 8.0 * (value - 0.5)),
-            Control::MasterDb => global(GlobalParam::MasterDb, value),
-            // From a small room (0.3 s) to a cathedral (6 s), finer at the small end.
-            Control::ReverbSize => global(GlobalParam::ReverbTime, 0.3 + 5.7 * value * value),
-            Control::DelayFeedback => global(GlobalParam::DelayFeedback, value),
-            Control::DelayTime => {
-                self.delay_steps = value;
-                return self.set_delay(at);
-            }
-            _ => None,
-        };
-        if let Some(event) = event {
-            self.say(at, event);
-        }
-    }
 }
 
 impl Output for SynthOut {
@@ -100,37 +63,21 @@ impl Output for SynthOut {
     }
 
     fn route(&mut self, slot: u8, route: &Route) {
-        let OutSpec::Synth { sound } = &route.out else { return };
-        let Some(place) = self.sounds.get_mut(usize::from(slot)) else { return };
-        match sound_named(sound) {
-            Some(sound) if *place != Some(sound) => {
-                *place = Some(sound);
-                self.say(super::clock::now(), SynthEvent::Sound { slot, sound });
-            }
-            Some(_) => {}
-            None => {
-                self.notice = Some(format!(
-                    "the synth has no sound '{sound}' for {}; it keeps the one it had (help lists the sounds)",
-                    route.part
-                ));
-            }
+        match self.words.route(slot, route) {
+            Ok(event) => event.into_iter().for_each(|e| self.say(super::clock::now(), e)),
+            Err(text) => self.notice = Some(text),
         }
     }
 
     fn send(&mut self, due: Due, event: OutEvent) {
-        match event {
-            OutEvent::NoteOn { channel: slot, pitch, velocity } => {
-                self.say(due.at, SynthEvent::NoteOn { slot, pitch, velocity })
-            }
-            OutEvent::NoteOff { channel: slot, pitch } => self.say(due.at, SynthEvent::NoteOff { slot, pitch }),
-            OutEvent::Param { channel, change } => self.set_param(due.at, channel, change),
-            OutEvent::Clock | OutEvent::Start | OutEvent::Continue | OutEvent::Stop => {}
+        if let Some(event) = self.words.event(event) {
+            self.say(due.at, event);
         }
     }
 
     fn step(&mut self, due: Due, _place: Place, bpm: Bpm) {
-        if self.bpm.replace(bpm) != Some(bpm) {
-            self.set_delay(due.at);
+        if let Some(event) = self.words.tempo(bpm) {
+            self.say(due.at, event);
         }
     }
 

@@ -8,6 +8,7 @@ mod jack;
 mod jack_child;
 #[cfg(all(unix, feature = "jack"))]
 mod jack_rig;
+mod render;
 mod screen;
 mod sim;
 mod tidy;

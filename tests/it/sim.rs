@@ -276,7 +276,7 @@ fn a_journal_replays_what_was_played_live() {
         let end = rendered.end.0 - 240;
         let before = |(tick, _): &(u64, OutEvent)| *tick < end;
         let live = tapes.iter().flat_map(|t| t.1.events.iter().map(|e| (e.0.tick.0, e.1)));
-        let file = rendered.score.events.iter().map(|e| (e.due.tick.0, e.event));
+        let file = rendered.score.events.iter().map(|e| (e.0.tick.0, e.1));
         let (live, file) = (onsets(live.filter(before)), onsets(file.filter(before)));
         let first = live.iter().zip(&file).position(|(a, b)| a != b);
         assert!(live == file, "seed {seed}: {first:?} of {} and {} differs", live.len(), file.len());
