@@ -17,7 +17,9 @@ const GREEDY: f32 = 1e-3;
 /// What a pitch outside the key loses at strictness just below 1, in nats; outside the chord likewise.
 const OUTSIDE: f32 = 6.0;
 /// What density 0 or 1 takes from or gives to the odds of a note, in nats.
-const DENSITY_PULL: f32 = 1.5;
+const DENSITY_PULL: f32 = 0.5;
+/// Share of steps in which each role usually starts a note, when no density is asked.
+const USUAL_ONSETS: [f32; 4] = [0.6, 0.3, 0.35, 0.25];
 /// What a pitch a quarter of the range away from the asked register loses, in nats.
 const REGISTER_PULL: f32 = 0.5;
 
@@ -171,6 +173,17 @@ fn pitch_lean(ask: &Ask, pitch: u8, sounding: u128) -> Option<f32> {
     Some(lean)
 }
 
+/// Log-odds of a note in any step of this part, which the rhythm's temperature leaves alone: so a cold part plays its
+/// likeliest places and a hot one more even ones, neither falls silent nor floods.
+fn usual_odds(ask: &Ask) -> f32 {
+    let role = ask.role.index();
+    // Density counts the kit's notes against 32 in 16 steps, and a good half of its onsets are single notes.
+    let share = |density: f32| if ask.role == Role::Drums { 1.25 * density } else { density };
+    let density = ask.density().filter(|d| d.is_finite());
+    let rate = density.map_or(USUAL_ONSETS[role], share).clamp(0.03, 0.9);
+    math::ln(rate / (1.0 - rate))
+}
+
 /// Draws a decision: first whether there is a note at all (rhythm temperature, density), then which (pitch temperature,
 /// min-p, top-p). With both temperatures 1 and no trimming this is one softmax. `logits` are used up; `first` is true
 /// while the role has no note in this step; `units` are two numbers in 0..1.
@@ -179,11 +192,16 @@ pub fn choose_note(logits: &mut [f32], ask: &Ask, first: bool, units: [f32; 2]) 
     let top = logits[END + 1 + best];
     let mass: f32 = logits[END + 1..].iter().filter(|l| **l != FORBIDDEN).map(|l| math::exp(*l - top)).sum();
     let mut odds = top + math::ln(mass) - logits[END];
+    let usual = if first { usual_odds(ask) } else { 0.0 };
     if first {
         odds += DENSITY_PULL * (2.0 * ask.density().filter(|d| d.is_finite()).map_or(0.5, |d| d.clamp(0.0, 1.0)) - 1.0);
     }
     let temperature = sound_temperature(ask.temperature.rhythm);
-    let is_note = if temperature <= GREEDY { odds > 0.0 } else { units[0] < math::sigmoid(odds / temperature) };
+    let is_note = if temperature <= GREEDY {
+        odds > usual
+    } else {
+        units[0] < math::sigmoid((odds - usual) / temperature + usual)
+    };
     if !is_note {
         return END;
     }
@@ -261,6 +279,17 @@ mod test {
             counts[choose_note(&mut l, &ask(Role::Drums), true, units)] += 1.0 / 20_000.0;
         }
         assert!(counts.iter().zip(exact).all(|(c, e)| (c - e).abs() < 0.015), "{counts:?} {exact:?}");
+    }
+
+    #[test]
+    fn a_cold_part_plays_on_at_its_likeliest_places() {
+        let mut asked = ask(Role::Lead);
+        asked.temperature.rhythm = 0.0;
+        let mut play = |odds: f32| choose_note(&mut [0.0, odds, odds - 1.0], &asked, true, [0.99, 0.5]);
+        assert_eq!(play(-4.0), END, "far below the usual share of onsets");
+        assert_eq!(play(-0.9), 1, "below one half, above the usual share");
+        asked.band[3].density = Some(1.0);
+        assert_eq!(choose_note(&mut [0.0, 0.5, -0.5], &asked, true, [0.99, 0.5]), END);
     }
 
     #[test]
