@@ -49,7 +49,7 @@ impl Anchor {
                 nanos: self.nanos.load(Ordering::SeqCst),
                 nanos_per_frame: f64::from_bits(self.nanos_per_frame.load(Ordering::SeqCst)),
             };
-            if before % 2 == 0 && self.turn.load(Ordering::SeqCst) == before {
+            if before.is_multiple_of(2) && self.turn.load(Ordering::SeqCst) == before {
                 return Some(line);
             }
             std::hint::spin_loop();

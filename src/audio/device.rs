@@ -3,13 +3,8 @@
 
 use cpal::traits::{DeviceTrait, HostTrait};
 
-use super::stream::AudioError;
-
 /// Hosts in the order in which they are tried; those that this build or system does not have are skipped.
-const HOSTS: [&str; 5] = ["JACK", "PulseAudio", "ALSA", "CoreAudio", "WASAPI"];
-/// JACK clients show this name.
-#[cfg(feature = "jack")]
-const CLIENT: &str = "ricercar";
+pub(super) const HOSTS: [&str; 5] = ["JACK", "PulseAudio", "ALSA", "CoreAudio", "WASAPI"];
 
 /// A device as it is shown and named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,37 +38,22 @@ pub fn list() -> Vec<DeviceInfo> {
     found
 }
 
-/// Devices to try, best first. `prefer` is an id, a host's name, or part of a device's name; with it only what fits is tried.
-pub(super) fn candidates(prefer: Option<&str>) -> Result<Vec<(cpal::Device, DeviceInfo)>, AudioError> {
+/// Devices of one host that fit `prefer` (an id, the host's name, or part of a device's name), its own choice first.
+pub(super) fn candidates(host: &'static str, prefer: Option<&str>) -> Vec<(cpal::Device, DeviceInfo)> {
+    let Some(id) = host_id(host) else { return Vec::new() };
     let mut found = Vec::new();
-    for host in HOSTS {
-        let Some(id) = host_id(host) else { continue };
-        if host == "JACK" {
-            found.extend(jack_device().map(|d| (info(&d, host, true), d)));
-            continue;
-        }
-        let Ok(system) = cpal::host_from_id(id) else { continue };
+    if host == "JACK" {
+        found.extend(jack_device().map(|d| (info(&d, host, true), d)));
+    } else if let Ok(system) = cpal::host_from_id(id) {
+        found.extend(system.default_output_device().filter(is_usable).map(|d| (info(&d, host, true), d)));
         // Looking through every ALSA device is slow and noisy: only when one of them is asked for.
-        let all = prefer.is_some_and(|p| !p.eq_ignore_ascii_case(host));
-        if all {
+        if prefer.is_some_and(|p| !p.eq_ignore_ascii_case(host)) {
             let devices = system.output_devices().into_iter().flatten().filter(is_usable);
             found.extend(devices.map(|d| (info(&d, host, false), d)));
         }
-        found.extend(system.default_output_device().filter(is_usable).map(|d| (info(&d, host, true), d)));
     }
-    let fits = |d: &DeviceInfo| prefer.is_none_or(|p| d.fits(p));
-    let fitting: Vec<_> =
-        found.iter().filter(|(d, _)| fits(d)).map(|(info, device)| (device.clone(), info.clone())).collect();
-    if fitting.is_empty() {
-        return Err(match prefer {
-            Some(wanted) => AudioError::Unknown {
-                wanted: wanted.to_string(),
-                known: found.iter().map(|(d, _)| d.id.as_str()).collect::<Vec<_>>().join(", "),
-            },
-            None => AudioError::NoDevice,
-        });
-    }
-    Ok(fitting)
+    found.retain(|(d, _)| prefer.is_none_or(|p| d.fits(p)));
+    found.into_iter().map(|(info, device)| (device, info)).collect()
 }
 
 impl DeviceInfo {
@@ -113,8 +93,8 @@ fn jack_device() -> Option<cpal::Device> {
     }
     // libjack prints to stderr, which would tear the screen.
     jack::set_logger(jack::LoggerType::None);
-    let mut host = cpal::platform::JackHost::new().ok()?;
-    Some(host.output_device_with_name(CLIENT)?.into())
+    let id = host_id("JACK")?;
+    cpal::host_from_id(id).ok()?.default_output_device()
 }
 
 #[cfg(not(feature = "jack"))]

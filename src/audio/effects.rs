@@ -187,7 +187,7 @@ impl Limiter {
 
     /// A limiter at rest.
     pub fn new(sample_rate: f32) -> Limiter {
-        let pole = |seconds: f32| 1.0 - exp2(-1.442_695 / (seconds * sample_rate));
+        let pole = |seconds: f32| 1.0 - exp2(-std::f32::consts::LOG2_E / (seconds * sample_rate));
         Limiter { gain: 1.0, attack: pole(0.0006), release: pole(0.12) }
     }
 

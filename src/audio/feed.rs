@@ -50,7 +50,7 @@ pub struct Meters {
     pub voices: u32,
     /// Blocks that the device says it missed, since the stream began.
     pub xruns: u64,
-    /// Events that came after their frame, since the stream began.
+    /// Notes that came after their frame, since the stream began.
     pub late_events: u64,
     /// Events dropped because the ring was full, since the stream began.
     pub dropped: u64,

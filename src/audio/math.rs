@@ -31,7 +31,7 @@ pub fn exp2(x: f32) -> f32 {
     let whole = round(x);
     let f = x - whole;
     let p = 1.0
-        + f * (0.693_147_2
+        + f * (std::f32::consts::LN_2
             + f * (0.240_226_5 + f * (0.055_504_11 + f * (0.009_618_129 + f * (0.001_333_56 + f * 0.000_154)))));
     p * f32::from_bits((((whole as i32) + 127) as u32) << 23)
 }

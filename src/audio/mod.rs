@@ -13,6 +13,7 @@
 //!
 //! Not here: which note when (`player`), MIDI (`output`).
 
+pub mod bench;
 mod clock;
 mod denormal;
 #[cfg(feature = "audio")]

@@ -74,14 +74,15 @@ impl Reverb {
         // Two lines breathe by a few samples: without it, tails of held chords ring at fixed tones.
         let sway = 6.0 * sin_turns(self.turns);
         let mut y = [0.0f32; 8];
-        for i in 0..8 {
+        for (i, y) in y.iter_mut().enumerate() {
+            let (line, length) = (&self.lines[i], self.lengths[i]);
             let out = match i {
-                0 => self.lines[i].tap_between(self.lengths[i] + sway),
-                5 => self.lines[i].tap_between(self.lengths[i] - sway),
-                _ => self.lines[i].tap(self.lengths[i] as usize),
+                0 => line.tap_between(length + sway),
+                5 => line.tap_between(length - sway),
+                _ => line.tap(length as usize),
             };
             self.low[i] += (out - self.low[i]) * (1.0 - self.damp);
-            y[i] = self.low[i] * self.keep[i];
+            *y = self.low[i] * self.keep[i];
         }
         let wet_left = y[0] - y[2] + y[4] - y[6];
         let wet_right = y[1] - y[3] + y[5] - y[7];

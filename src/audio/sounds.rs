@@ -170,8 +170,8 @@ const fn sound(name: &'static str, doc: &'static str, kind: Kind, gain_db: f32, 
 
 const BASS: Analog = Analog {
     oscs: [
-        osc(Wave::Saw, 0.6, 0.04, 0.0),
-        osc(Wave::Pulse(0.5), 0.35, -0.04, 0.0),
+        osc(Wave::Saw, 0.6, 0.03, 0.0),
+        osc(Wave::Pulse(0.5), 0.35, -0.03, 0.0),
         osc(Wave::Sine, 0.55, 0.0, 0.0),
         osc(Wave::Sine, 0.25, -12.0, 0.0),
     ],
@@ -220,10 +220,10 @@ const SUB: Analog = Analog {
 
 const PAD: Analog = Analog {
     oscs: [
-        osc(Wave::Saw, 0.45, 0.0, 0.0),
-        osc(Wave::Saw, 0.33, -0.09, -0.9),
-        osc(Wave::Saw, 0.33, 0.09, 0.9),
-        osc(Wave::Triangle, 0.4, -12.0, 0.0),
+        osc(Wave::Saw, 0.5, 0.0, 0.0),
+        osc(Wave::Saw, 0.3, -0.07, -0.9),
+        osc(Wave::Saw, 0.3, 0.07, 0.9),
+        osc(Wave::Triangle, 0.22, -12.0, 0.0),
     ],
     noise: 0.012,
     cutoff_hz: 900.0,
@@ -239,7 +239,7 @@ const PAD: Analog = Analog {
 };
 
 const STRINGS: Analog = Analog {
-    oscs: [osc(Wave::Saw, 0.5, 0.0, 0.0), osc(Wave::Saw, 0.36, -0.12, -0.8), osc(Wave::Saw, 0.36, 0.12, 0.8), OFF],
+    oscs: [osc(Wave::Saw, 0.5, 0.0, 0.0), osc(Wave::Saw, 0.33, -0.09, -0.8), osc(Wave::Saw, 0.33, 0.09, 0.8), OFF],
     noise: 0.02,
     cutoff_hz: 2600.0,
     track: 0.5,
@@ -255,10 +255,10 @@ const STRINGS: Analog = Analog {
 
 const LEAD: Analog = Analog {
     oscs: [
-        osc(Wave::Saw, 0.55, 0.0, 0.0),
-        osc(Wave::Pulse(0.32), 0.35, 0.07, 0.35),
-        osc(Wave::Saw, 0.32, -0.07, -0.35),
-        osc(Wave::Pulse(0.5), 0.2, -12.0, 0.0),
+        osc(Wave::Saw, 0.65, 0.0, 0.0),
+        osc(Wave::Pulse(0.32), 0.17, 0.05, 0.35),
+        osc(Wave::Saw, 0.28, -0.05, -0.35),
+        osc(Wave::Pulse(0.5), 0.08, -12.0, 0.0),
     ],
     noise: 0.0,
     cutoff_hz: 1700.0,
@@ -276,8 +276,8 @@ const LEAD: Analog = Analog {
 const STAB: Analog = Analog {
     oscs: [
         osc(Wave::Saw, 0.5, 0.0, 0.0),
-        osc(Wave::Saw, 0.4, 0.08, -0.6),
-        osc(Wave::Pulse(0.4), 0.35, -0.08, 0.6),
+        osc(Wave::Saw, 0.32, 0.06, -0.6),
+        osc(Wave::Pulse(0.4), 0.17, -0.06, 0.6),
         OFF,
     ],
     noise: 0.0,
@@ -374,7 +374,7 @@ pub const SOUNDS: [Sound; 17] = [
     sound("guitar", "Softer nylon-like string.", Kind::String(&GUITAR), 1.8, 0.18, 0.0),
     sound("keys", "Electric piano; hard notes bark.", Kind::Fm(&KEYS), -11.5, 0.18, 0.35),
     sound("organ", "Drawbar organ with a slow chorus.", Kind::Organ(&ORGAN), -14.0, 0.15, 0.5),
-    sound("pad", "Wide, slow, warm pad.", Kind::Analog(&PAD), -10.0, 0.4, 0.5),
+    sound("pad", "Wide, slow, warm pad.", Kind::Analog(&PAD), -8.0, 0.4, 0.5),
     sound("strings", "String machine ensemble.", Kind::Analog(&STRINGS), -9.0, 0.35, 0.6),
     sound("brass", "Synthetic brass section; velocity brightens it.", Kind::Analog(&BRASS), -8.5, 0.22, 0.2),
     sound("stab", "Short chord stab with a closing filter.", Kind::Analog(&STAB), -4.0, 0.22, 0.15),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
 
-use super::device::{DeviceInfo, candidates};
+use super::device::{DeviceInfo, HOSTS, candidates};
 use super::feed::{Shared, SynthFeed, SynthSource, feed};
 
 /// Block asked of systems that let us choose. Left to itself, PulseAudio takes two seconds.
@@ -22,7 +22,7 @@ pub enum AudioError {
     #[error("no sound device answers: start JACK, PipeWire or PulseAudio, or connect a sound card")]
     NoDevice,
     /// No device has the wanted name.
-    #[error("no sound device fits '{wanted}'; there are: {known}")]
+    #[error("no sound device fits '{wanted}'; there are: [{known}]")]
     Unknown {
         /// What was asked for.
         wanted: String,
@@ -77,13 +77,18 @@ impl AudioStream {
     /// The first device's error when none opens.
     pub fn open(prefer: Option<&str>, base: Instant) -> Result<(AudioStream, SynthFeed), AudioError> {
         let mut first = None;
-        for (device, info) in candidates(prefer)? {
+        // Host by host: where JACK answers, the others are not even asked.
+        for (device, info) in HOSTS.into_iter().flat_map(|host| candidates(host, prefer)) {
             match open_device(&device, info, base) {
                 Ok(open) => return Ok(open),
                 Err(error) => _ = first.get_or_insert(error),
             }
         }
-        Err(first.unwrap_or(AudioError::NoDevice))
+        let known = || super::device::list().into_iter().map(|d| d.id).collect::<Vec<_>>().join(", ");
+        Err(first.unwrap_or_else(|| match prefer {
+            Some(wanted) => AudioError::Unknown { wanted: wanted.to_string(), known: known() },
+            None => AudioError::NoDevice,
+        }))
     }
 
     /// The device.

@@ -22,8 +22,9 @@ pub const PENDING_EVENTS: usize = OUTPUT_RING * 2;
 const STEAL_S: f32 = 0.005;
 /// A voice whose key is struck again fades this long.
 const AGAIN_S: f32 = 0.012;
-/// Panic: voices and tails fade this long.
+/// Panic: tails fade this long, and are wiped then; the voices are gone a little before.
 const PANIC_S: f32 = 0.1;
+const PANIC_VOICE_S: f32 = 0.08;
 
 /// An event that waits, with its place among events of the same frame.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +103,7 @@ impl Synth {
             reverb_damp: of(GlobalParam::ReverbDamp),
             panic_frames: 0,
             // Knobs cover 63 % of their way in 10 ms.
-            share: 1.0 - super::math::exp2(-1.442_695 * CONTROL_FRAMES as f32 / (0.010 * rate)),
+            share: 1.0 - super::math::exp2(-std::f32::consts::LOG2_E * CONTROL_FRAMES as f32 / (0.010 * rate)),
             peak: (0.0, 0.0),
         }
     }
@@ -134,7 +135,7 @@ impl Synth {
         self.pending.len() < PENDING_EVENTS
     }
 
-    /// Events that came after their frame so far; they happened at the next frame rendered.
+    /// Notes that came after their frame so far; they began at the next frame rendered.
     pub fn late_events(&self) -> u64 {
         self.late_events
     }
@@ -205,7 +206,9 @@ impl Synth {
     fn happen(&mut self) {
         while self.pending.peek().is_some_and(|e| e.at_frame <= self.frame) {
             let Some(due) = self.pending.pop() else { return };
-            self.late_events += u64::from(due.at_frame < self.frame);
+            // Only a late note is heard as late.
+            let is_note = matches!(due.event, SynthEvent::NoteOn { .. });
+            self.late_events += u64::from(is_note && due.at_frame < self.frame);
             self.apply(due);
         }
     }
@@ -318,7 +321,7 @@ impl Synth {
 
     fn panic(&mut self, serial: u64) {
         self.silence(serial);
-        self.voices.iter_mut().for_each(|v| v.fade_out(PANIC_S));
+        self.voices.iter_mut().for_each(|v| v.fade_out(PANIC_VOICE_S));
         self.panic_frames = self.panic_length();
     }
 
