@@ -1,6 +1,7 @@
 //! The one integration binary: `mod` lines only.
 
 mod contract_engines;
+mod contract_outputs;
 mod corpus;
 #[cfg(all(unix, feature = "jack"))]
 mod jack;
