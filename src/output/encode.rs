@@ -20,6 +20,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
+    /// One that believes that every note of every channel sounds: to silence a device whose player died.
+    pub fn all_sounding() -> Encoder {
+        Encoder { sounding: [u128::MAX; 16], used: u16::MAX, ..Encoder::default() }
+    }
+
     /// The message for an event. `None` for what MIDI cannot say, for an off that ends nothing and for a knob that did not move.
     pub fn encode(&mut self, event: OutEvent) -> Option<Message> {
         match event {

@@ -3,6 +3,7 @@
 //! A keeper thread opens the client, joins its port to the wanted inputs, and opens it again when the server has gone. The
 //! callback owns the encoder, so it knows what truly sounds on the wire, whatever was lost on the way.
 
+use super::encode::Encoder;
 use super::jack_process::{Process, Queued, Shared};
 use super::{Due, OutEvent, Output};
 use crate::limits::OUTPUT_RING;
@@ -41,13 +42,24 @@ pub struct JackMidi {
 impl JackMidi {
     /// Opens in the background. `connect`: parts of the names of MIDI inputs to join.
     pub fn new(connect: Vec<String>) -> JackMidi {
+        JackMidi::with_encoder(connect, Encoder::default())
+    }
+
+    /// Opens with an encoder that knows of notes already: the first silence ends them.
+    pub fn with_encoder(connect: Vec<String>, encoder: Encoder) -> JackMidi {
         let (ring, consumer) = RingBuffer::new(OUTPUT_RING);
         let (new_rings, rings) = bounded(1);
         let (quit, asked_to_quit) = bounded(1);
         let (finished, done) = bounded(1);
         let shared = Arc::new(Shared::default());
-        let keeper =
-            Keeper { connect, shared: shared.clone(), new_rings, quit: asked_to_quit, last_words: String::new() };
+        let keeper = Keeper {
+            connect,
+            shared: shared.clone(),
+            new_rings,
+            quit: asked_to_quit,
+            last_words: String::new(),
+            encoder,
+        };
         let spawned = std::thread::Builder::new().name("jack keeper".into()).spawn(move || {
             keeper.run(consumer);
             let _ = finished.send(());
@@ -118,6 +130,10 @@ impl Output for JackMidi {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
+    fn places(&self) -> Vec<String> {
+        self.shared.joined().into_iter().map(|name| format!("jack {name}")).collect()
+    }
+
     fn notice(&mut self) -> Option<String> {
         self.shared.take_words()
     }
@@ -153,6 +169,8 @@ struct Keeper {
     new_rings: Sender<Producer<Queued>>,
     quit: Receiver<()>,
     last_words: String,
+    /// What the first connection begins with.
+    encoder: Encoder,
 }
 
 impl Keeper {
@@ -196,14 +214,15 @@ impl Keeper {
         }
     }
 
-    fn open(&self, ring: Consumer<Queued>) -> Result<(Running, String), String> {
+    fn open(&mut self, ring: Consumer<Queued>) -> Result<(Running, String), String> {
         let client = client(CLIENT)?;
         let port = client
             .register_port(PORT, MidiOut::default())
             .map_err(|error| format!("JACK gives us no port ({error}); playing on without it"))?;
         let name = port.name().unwrap_or_else(|_| format!("{CLIENT}:{PORT}"));
         self.shared.is_dead.store(false, Ordering::Release);
-        let process = Process::new(port, ring, self.shared.clone());
+        let encoder = std::mem::take(&mut self.encoder);
+        let process = Process::new(port, ring, self.shared.clone(), encoder);
         let running = client
             .activate_async(Notes(self.shared.clone()), process)
             .map_err(|error| format!("JACK does not start our client ({error}); playing on without it"))?;
@@ -214,6 +233,8 @@ impl Keeper {
     fn watch(&self, client: &Running, port: &str) -> bool {
         loop {
             self.join(client.as_client(), port);
+            let joined = client.as_client().port_by_name(port).map(|ours| ours.get_connections()).unwrap_or_default();
+            self.shared.set_joined(joined);
             match self.quit.recv_timeout(LOOK) {
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
                 _ => return true,

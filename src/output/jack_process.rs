@@ -46,12 +46,21 @@ pub struct Shared {
     /// The first attempt is over.
     pub is_ready: AtomicBool,
     words: Mutex<Option<String>>,
+    joined: Mutex<Vec<String>>,
 }
 
 impl Shared {
     /// Leaves a line for the performer; not from the callback.
     pub fn say(&self, text: String) {
         *self.words.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+    /// Notes which inputs our port is joined to; not from the callback.
+    pub fn set_joined(&self, names: Vec<String>) {
+        *self.joined.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+    /// The inputs that our port is joined to.
+    pub fn joined(&self) -> Vec<String> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
     /// Takes the line.
     pub fn take_words(&self) -> Option<String> {
@@ -106,14 +115,14 @@ pub struct Process {
 
 impl Process {
     /// A callback for this port and ring.
-    pub fn new(port: Port<MidiOut>, ring: Consumer<Queued>, shared: Arc<Shared>) -> Process {
+    pub fn new(port: Port<MidiOut>, ring: Consumer<Queued>, shared: Arc<Shared>, encoder: Encoder) -> Process {
         let generation = shared.generation.load(Ordering::Acquire);
         let xruns = shared.xruns.load(Ordering::Relaxed);
         Process {
             port,
             ring,
             shared,
-            encoder: Encoder::default(),
+            encoder,
             generation,
             ahead: Ahead::default(),
             recent: [(0, 255, 255); REPEATS],

@@ -14,6 +14,7 @@ pub struct PortWire {
 }
 
 struct Open {
+    name: String,
     connection: MidiOutputConnection,
     /// Identity of the port, and a second client that can look whether it is still there; `None` for our own virtual port.
     watched: Option<(MidiOutput, String)>,
@@ -67,8 +68,9 @@ impl Wire for PortWire {
             let connection = midi.connect(&port, "out").map_err(|error| {
                 format!("MIDI port '{name}' cannot be opened ({error}); another program may hold it")
             })?;
-            self.open = Some(Open { connection, watched });
-            return Ok(format!("MIDI goes to '{name}'"));
+            let text = format!("MIDI goes to '{name}'");
+            self.open = Some(Open { name, connection, watched });
+            return Ok(text);
         }
         match &self.wanted {
             Some(part) => {
@@ -78,6 +80,10 @@ impl Wire for PortWire {
             }
             None => self.create_virtual(midi),
         }
+    }
+
+    fn place(&self) -> Option<String> {
+        self.open.as_ref().map(|open| format!("midi {}", open.name))
     }
 
     fn is_there(&mut self) -> bool {
@@ -97,7 +103,7 @@ impl PortWire {
         let connection = midi
             .create_virtual(CLIENT)
             .map_err(|error| format!("no MIDI port is there, and none could be made ({error}); playing on without"))?;
-        self.open = Some(Open { connection, watched: None });
+        self.open = Some(Open { name: CLIENT.into(), connection, watched: None });
         Ok("no MIDI port is there; other programs can read from the new port 'ricercar'".into())
     }
 

@@ -13,6 +13,7 @@
 
 pub mod clock;
 mod encode;
+mod guardian;
 #[cfg(feature = "jack")]
 mod jack_midi;
 #[cfg(feature = "jack")]
@@ -30,6 +31,7 @@ mod synth;
 mod synth_words;
 
 pub use encode::{CONTROLLERS, Encoder};
+pub use guardian::{Guardian, watch};
 pub use midi_file::MidiFileOut;
 pub use rack::{OUTPUTS, Options, OutputRow, Rack, jack_ports, midi_ports};
 pub use recording::{Recording, Tape};
@@ -115,6 +117,11 @@ pub trait Output: Send {
 
     /// A part plays here from now on, on this channel or slot.
     fn route(&mut self, _channel: u8, _route: &Route) {}
+
+    /// The devices it plays on, as the guardian needs to know them: `jack NAME`, `midi NAME`, `raw PATH`.
+    fn places(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// False while the first attempt to open the device is under way; the music may wait a moment for it to start.
     fn is_ready(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The rack: which outputs there are, those in use, and the way from a part's route to its output.
 
 use super::nowhere::Nowhere;
-use super::{Address, Due, OutEvent, Output, Sender, Sink, clock, device_of, raw::RawWire};
+use super::{Address, Due, Guardian, OutEvent, Output, Sender, Sink, clock, device_of, raw::RawWire};
 use crate::message::{FromPlayer, Notice, ParamChange, Route, Severity};
 use crate::steer::OutSpec;
 use crate::time::{Bpm, Nanos, Place, Tick};
@@ -72,6 +72,8 @@ pub struct Options {
     pub synth: Option<Box<dyn Output>>,
     /// Our JACK port is connected to every MIDI input whose name contains one of these.
     pub jack_connect: Vec<String>,
+    /// Silences the devices when this process is killed.
+    pub guardian: Option<Guardian>,
     /// Hears everything as well, by the part's slot: a file of the take.
     pub tap: Option<Box<dyn Output>>,
 }
@@ -102,6 +104,9 @@ fn open_jack(_out: &OutSpec, options: &mut Options) -> Result<Box<dyn Output>, S
     }
 }
 
+/// Time between two reports to the guardian.
+const GUARDIAN_MS: u64 = 200;
+
 /// The outputs in use. An output stays open once it was opened, so its number never means another.
 pub struct Rack {
     options: Options,
@@ -112,6 +117,9 @@ pub struct Rack {
     notices: Channel<Notice>,
     /// Last tick that anything was sent for.
     last_tick: Tick,
+    next_report: Nanos,
+    /// Declared last: it is told good-bye after the outputs are closed.
+    guardian: Option<Guardian>,
 }
 
 /// More devices than this cannot be told apart by their number.
@@ -124,7 +132,17 @@ impl Rack {
         reports: (Channel<FromPlayer>, Receiver<FromPlayer>),
         notices: Channel<Notice>,
     ) -> Rack {
-        Rack { options, outputs: Vec::new(), reports: reports.0, oldest: reports.1, notices, last_tick: Tick(0) }
+        let mut options = options;
+        Rack {
+            guardian: options.guardian.take(),
+            options,
+            outputs: Vec::new(),
+            reports: reports.0,
+            oldest: reports.1,
+            notices,
+            last_tick: Tick(0),
+            next_report: Nanos(0),
+        }
     }
 
     /// Opens one output in place of another, for tests: `name` as in [`device_of`].
@@ -135,12 +153,25 @@ impl Rack {
 
     /// Lets every output look after itself, and passes on what they say.
     pub fn tend(&mut self, now: Nanos) {
+        self.inform_guardian(now);
         let Rack { outputs, options, notices, .. } = self;
         for output in outputs.iter_mut().map(|o| &mut o.1).chain(options.tap.as_mut()) {
             output.tend(now);
             if let Some(text) = output.notice() {
                 let _ = notices.try_send(Notice::new(Severity::Info, "output", format!("{}: {text}", output.name())));
             }
+        }
+    }
+
+    /// Tells the guardian, some times a second, which devices we play on.
+    fn inform_guardian(&mut self, now: Nanos) {
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = now.after_ms(GUARDIAN_MS);
+        let Some(guardian) = &mut self.guardian else { return };
+        for place in self.outputs.iter().flat_map(|o| o.1.places()) {
+            guardian.tell(&place);
         }
     }
 

@@ -43,6 +43,10 @@ impl Wire for RawWire {
         }
     }
 
+    fn place(&self) -> Option<String> {
+        self.file.as_ref().map(|_| format!("raw {}", self.path.display()))
+    }
+
     fn is_there(&mut self) -> bool {
         self.path.exists()
     }

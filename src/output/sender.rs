@@ -19,6 +19,9 @@ pub trait Wire: Send {
     /// A sentence: what is missing and what to do.
     fn connect(&mut self) -> Result<String, String>;
 
+    /// How the guardian finds it: `midi NAME` or `raw PATH`; `None` while it is not open.
+    fn place(&self) -> Option<String>;
+
     /// False when the device has gone; asked about once a second while connected.
     fn is_there(&mut self) -> bool {
         true
@@ -46,6 +49,8 @@ struct Shared {
     quit: AtomicBool,
     lost: AtomicU64,
     notice: Mutex<Option<String>>,
+    /// Where it leads; see [`Wire::place`].
+    place: Mutex<Option<String>>,
     is_ready: AtomicBool,
 }
 
@@ -75,11 +80,16 @@ pub struct Sender {
 impl Sender {
     /// Starts the thread, which connects by itself.
     pub fn new(name: impl Into<String>, wire: impl Wire + 'static) -> Sender {
+        Sender::with_encoder(name, wire, Encoder::default())
+    }
+
+    /// Starts the thread with an encoder that knows of notes already: they are ended when the device is there.
+    pub fn with_encoder(name: impl Into<String>, wire: impl Wire + 'static, encoder: Encoder) -> Sender {
         let name = name.into();
         let (queue, items) = bounded(OUTPUT_RING);
         let (finished, done) = bounded(1);
         let shared = Arc::new(Shared::default());
-        let worker = Worker::new(wire, items, shared.clone());
+        let worker = Worker { encoder, ..Worker::new(wire, items, shared.clone()) };
         let spawned = std::thread::Builder::new().name(format!("send {name}")).spawn(move || {
             worker.run();
             let _ = finished.send(());
@@ -147,6 +157,10 @@ impl Output for Sender {
 
     fn is_ready(&self) -> bool {
         self.shared.is_ready.load(Ordering::Acquire)
+    }
+
+    fn places(&self) -> Vec<String> {
+        self.shared.place.lock().unwrap_or_else(PoisonError::into_inner).clone().into_iter().collect()
     }
 
     fn notice(&mut self) -> Option<String> {
@@ -307,6 +321,7 @@ impl<W: Wire> Worker<W> {
             match self.wire.connect() {
                 Ok(text) => {
                     self.is_connected = true;
+                    *self.shared.place.lock().unwrap_or_else(PoisonError::into_inner) = self.wire.place();
                     self.silence_wire();
                     let Worker { wire, encoder, .. } = self;
                     encoder.restore(|message| _ = wire.send(&message.bytes()));

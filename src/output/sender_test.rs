@@ -33,6 +33,9 @@ impl Wire for Memo {
         self.connects.fetch_add(1, Ordering::Relaxed);
         Ok("there".into())
     }
+    fn place(&self) -> Option<String> {
+        None
+    }
     fn send(&mut self, bytes: &[u8]) -> bool {
         let is_there = !self.is_gone.load(Ordering::Relaxed);
         if is_there {

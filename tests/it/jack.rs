@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 fn child() {
     match std::env::var(ROLE).as_deref() {
         Ok("record") => record(),
+        Ok("guardian") => ricercar::output::watch(std::io::stdin().lock()),
         Ok(mode) => play(mode),
         Err(_) => {}
     }
@@ -67,9 +68,15 @@ fn every_end_is_silent() {
     let Some(server) = Server::start(512) else { return };
     let recorder = server.child("record");
     recorder.must_say("READY");
-    for (mode, signal) in
-        [("term", libc::SIGTERM), ("int", libc::SIGINT), ("hup", libc::SIGHUP), ("stop", 0), ("panic", 0), ("quit", 0)]
-    {
+    for (mode, signal) in [
+        ("term", libc::SIGTERM),
+        ("int", libc::SIGINT),
+        ("hup", libc::SIGHUP),
+        ("kill", libc::SIGKILL),
+        ("stop", 0),
+        ("panic", 0),
+        ("quit", 0),
+    ] {
         let player = server.child(mode);
         let mut sounding = BTreeSet::new();
         while sounding.len() < 4 {

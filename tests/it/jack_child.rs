@@ -2,7 +2,7 @@
 
 use jack::{Client, ClientOptions, Control, MidiIn, Port, ProcessHandler, ProcessScope};
 use ricercar::message::{PlannedNote, PlannedStep, Route, ToPlayer};
-use ricercar::output::{Options, Rack, SynthOut, clock};
+use ricercar::output::{Guardian, Options, Rack, SynthOut, clock};
 use ricercar::player::{Player, guard};
 use ricercar::steer::OutSpec;
 use ricercar::time::{BarMap, Bpm, StepIndex};
@@ -73,6 +73,11 @@ pub fn play(mode: &str) {
     let reports = crossbeam_channel::bounded(4096);
     let (notices, said) = crossbeam_channel::bounded(256);
     let mut options = Options { jack_connect: vec![PORT.into()], ..Options::default() };
+    if mode == "kill" {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(super::jack_rig::CHILD_ARGS).env(super::jack_rig::ROLE, "guardian");
+        options.guardian = Some(Guardian::start(command).unwrap());
+    }
     if mode == "synth" {
         let (audio, line) = ricercar::audio::AudioOut::start(Some("jack"), clock::base());
         say(format_args!("AUDIO {line}"));

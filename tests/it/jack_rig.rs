@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Says which role a child has.
 pub const ROLE: &str = "RICERCAR_TEST_ROLE";
+/// Makes this binary run nothing but the child's test.
+pub const CHILD_ARGS: [&str; 5] = ["jack::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
 /// How long anything that must come may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,7 +69,7 @@ impl Server {
     /// Starts this binary in a role.
     pub fn child(&self, role: &str) -> Part {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["jack::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+        command.args(CHILD_ARGS);
         command.env(ROLE, role).env("JACK_DEFAULT_SERVER", &self.name).env("JACK_NO_START_SERVER", "1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         die_with_us(&mut command);
