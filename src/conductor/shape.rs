@@ -213,3 +213,113 @@ impl Shape<'_> {
 const STEP: i64 = TICKS_PER_STEP as i64;
 /// Micro-timing and humanising together: half a step at most, so that the order of steps stays.
 const MOST_LOOSE: i64 = 120;
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::steer::{Edit, Signal};
+    use crate::time::{BarMap, StepIndex};
+
+    fn steering(role: Role, set: &[(Control, f32)]) -> Steering {
+        let mut steering = Steering::default();
+        let part: std::sync::Arc<str> = "x".into();
+        let mut edits = vec![Edit::Part { name: part.clone(), role }];
+        let value = |(control, v): &(Control, f32)| {
+            let part = (control.info().scope == crate::steer::Scope::Part).then(|| part.clone());
+            Edit::Set { part, control: *control, value: Some(Signal::Constant(*v)) }
+        };
+        edits.extend(set.iter().map(value));
+        for edit in edits {
+            steering.apply(&edit, StepIndex(0), |_| StepIndex(0));
+        }
+        steering
+    }
+
+    fn shaped(steering: &Steering, step: u64, notes: &[StepNote], next: Option<u64>) -> Vec<PlannedNote> {
+        let moment = moment(steering, BarMap::default().place(StepIndex(step)));
+        let shape = Shape { steering, part: &steering.parts[0], moment, slot: 3, bpm: Bpm::new(120.0) };
+        let mut out = Vec::new();
+        shape.notes(&notes.iter().copied().collect(), next.map(Tick), &mut out);
+        out
+    }
+
+    const NEUTRAL: [(Control, f32); 2] = [(Control::Accent, 0.0), (Control::Gate, 1.0)];
+
+    #[test]
+    fn neutral_steering_keeps_notes_as_they_were_written() {
+        let neutral = steering(Role::Chords, &NEUTRAL);
+        for step in 0..40 {
+            let written =
+                StepNote { offset_ticks: step as i16 * 5 - 100, ..StepNote::new(60, 77, 1 + step as u16 % 9) };
+            let got = shaped(&neutral, step, &[written], None);
+            let tick = StepIndex(step).tick().offset(i64::from(written.offset_ticks));
+            let duration_ticks = u32::from(written.duration_steps) * 240;
+            assert_eq!(got, [PlannedNote { tick, duration_ticks, slot: 3, pitch: 60, velocity: 77 }]);
+        }
+    }
+
+    #[test]
+    fn swing_moves_every_second_step_and_ends_with_it() {
+        let swung = steering(Role::Chords, &[NEUTRAL[0], NEUTRAL[1], (Control::Swing, 0.625)]);
+        let at = |step, steps| {
+            let note = shaped(&swung, step, &[StepNote::new(60, 77, steps)], None)[0];
+            (note.tick.0, note.duration_ticks)
+        };
+        assert_eq!(at(4, 1), (960, 300));
+        assert_eq!(at(5, 1), (1260, 180));
+        assert_eq!(at(5, 2), (1260, 480));
+    }
+
+    #[test]
+    fn a_line_ends_where_its_next_note_begins() {
+        for (role, cut) in [(Role::Lead, true), (Role::Bass, true), (Role::Chords, false), (Role::Drums, false)] {
+            let s = steering(role, &NEUTRAL);
+            let got = shaped(&s, 4, &[StepNote::new(60, 77, 8)], Some(1200))[0];
+            assert_eq!(got.duration_ticks, if cut { 240 } else { 8 * 240 }, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_asked_notes_stay_in_range() {
+        for (i, end) in [0.0, 1.0].into_iter().enumerate() {
+            let all = crate::steer::CONTROLS.iter().map(|c| (c.control, c.min + (c.max - c.min) * end));
+            let wild: Vec<_> = all.filter(|c| c.0 != Control::Probability).collect();
+            for role in crate::music::ROLES {
+                let s = steering(role, &wild);
+                for step in 0..50 {
+                    let written = [StepNote::new(0, 1, 1), StepNote::new(127, 127, 999)];
+                    for note in shaped(&s, step, &written, Some(1)) {
+                        assert!(note.pitch <= 127 && (1..=127).contains(&note.velocity), "{i}");
+                        assert!(note.duration_ticks >= 1 && note.tick.0 + 120 >= StepIndex(step).tick().0);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn thinning_keeps_the_line_and_probability_is_addressed() {
+        let notes = [StepNote::new(50, 80, 1), StepNote::new(60, 80, 1), StepNote::new(70, 80, 1)];
+        let pitches =
+            |role| shaped(&steering(role, &NEUTRAL), 0, &notes, None).iter().map(|n| n.pitch).collect::<Vec<_>>();
+        assert_eq!(pitches(Role::Bass), [50]);
+        assert_eq!(pitches(Role::Lead), [70]);
+        assert_eq!(pitches(Role::Chords), [50, 60, 70]);
+        let half = steering(Role::Chords, &[(Control::Probability, 0.5)]);
+        let played: Vec<_> = (0..400).map(|s| shaped(&half, s, &notes[..1], None).len()).collect();
+        assert!((150..250).contains(&played.iter().sum::<usize>()));
+        assert_eq!(played, (0..400).map(|s| shaped(&half, s, &notes[..1], None).len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn outputs_hear_of_a_knob_only_when_it_moved() {
+        let s = steering(Role::Lead, &[(Control::Pan, 0.5)]);
+        let (mut slots, mut memory) = (Slots::default(), ParamMemory::default());
+        let place = |step| BarMap::default().place(StepIndex(step));
+        assert_eq!(params(&s, place(0), &mut slots, &mut memory).len(), 9);
+        assert_eq!(params(&s, place(1), &mut slots, &mut memory), []);
+        let moved = steering(Role::Lead, &[(Control::Pan, -0.5)]);
+        let change = ParamChange { slot: 0, control: Control::Pan, value: -0.5 };
+        assert_eq!(params(&moved, place(2), &mut slots, &mut memory), [change]);
+    }
+}

@@ -197,3 +197,184 @@ fn a_muted_part_changes_no_other_and_roles_hear_those_before_them() {
     assert_eq!(notes(&other, "drums", 0..32), notes(&open, "drums", 0..32));
     assert_eq!(open.plan().get(StepIndex(0)).map(|r| r.entered.steering.parts[0].role), Some(Role::Drums));
 }
+
+fn bar(session: &Session, part: &str, bar: u64) -> Vec<StepNotes> {
+    notes(session, part, bar * 16..bar * 16 + 16)
+}
+
+#[test]
+fn a_frozen_bar_stays_whatever_is_edited_until_it_is_let_go() {
+    let mut s = session();
+    play_to(&mut s, 4);
+    let kept = bar(&s, "lead", 1);
+    s.freeze(1, true);
+    s.edit(Edit::Reroll { part: None }, When::Now);
+    s.edit(set("lead", Control::Temperature, 4.0), When::Now);
+    s.plan_all();
+    assert_eq!(bar(&s, "lead", 1), kept);
+    assert_ne!(bar(&s, "lead", 2), bar(&session(), "lead", 2));
+    assert_eq!(s.plan().get(StepIndex(20)).map(|r| r.parts[3].how), Some(How::Frozen));
+    s.veto(1, None);
+    assert!(s.take_notices().iter().any(|n| n.text.contains("frozen")));
+    s.freeze(1, false);
+    s.plan_all();
+    assert_ne!(bar(&s, "lead", 1), kept, "let go, it follows the edits");
+    s.freeze(40, true);
+    assert!(s.take_notices().iter().any(|n| n.text.contains("not in the plan")));
+}
+
+#[test]
+fn a_veto_draws_one_bar_of_one_part_anew() {
+    let (mut s, before) = (session(), session());
+    play_to(&mut s, 3);
+    s.veto(1, Some("drums"));
+    s.plan_all();
+    assert_eq!(bar(&s, "drums", 0), bar(&before, "drums", 0));
+    assert_ne!(bar(&s, "drums", 1), bar(&before, "drums", 1));
+    let again = bar(&s, "drums", 1);
+    s.veto(1, Some("drums"));
+    s.plan_all();
+    assert_ne!(bar(&s, "drums", 1), again);
+    assert_eq!(notes(&s, "drums", 32..35), notes(&session_at(3), "drums", 32..35));
+}
+
+fn session_at(step: u64) -> Session {
+    let mut s = session();
+    play_to(&mut s, step);
+    s
+}
+
+#[test]
+fn held_bars_come_again_and_go_on_when_let_go() {
+    let mut s = session();
+    play_to(&mut s, 35);
+    s.edit(Edit::Hold { part: Some("lead".into()), bars: 2 }, When::NextBar);
+    play_to(&mut s, 48 + 16 * 40);
+    let source = [bar(&s, "lead", 41), bar(&s, "lead", 42)];
+    for later in 43..45 {
+        assert_eq!(bar(&s, "lead", later), source[(later as usize + 1) % 2], "bar {later}");
+    }
+    let fresh = session_at(48);
+    assert_eq!([bar(&s, "lead", 41), bar(&s, "lead", 42)], [bar(&fresh, "lead", 1), bar(&fresh, "lead", 2)]);
+    s.edit(Edit::Hold { part: None, bars: 0 }, When::NextBar);
+    play_to(&mut s, 48 + 16 * 43);
+    assert_eq!(s.plan().get(s.handed()).map(|r| r.parts[3].how), Some(How::Engine));
+}
+
+#[test]
+fn going_back_brings_steering_states_and_script_of_a_bar_line() {
+    let mut s = session();
+    play_to(&mut s, 20);
+    s.edit(Edit::Mute { part: Some("bass".into()), on: true }, When::Now);
+    s.edit(set("lead", Control::Temperature, 3.0), When::Now);
+    play_to(&mut s, 40);
+    s.launch(Box::new(Scripted::new(band_of_four()[..2].to_vec())), "", When::Now);
+    play_to(&mut s, 50);
+    assert_eq!(s.in_force().steering.parts.len(), 2);
+    let then = s.plan().get(StepIndex(16)).map(|r| (r.entered.steering.clone(), r.engines.clone()));
+    s.back_to(1);
+    assert_eq!(s.snapshot((0, 0)).pending.len(), 1);
+    play_to(&mut s, 64);
+    assert_eq!(s.in_force().steering.parts.len(), 4);
+    assert_eq!(s.in_force().generation, 1);
+    let (steering, engines) = then.unwrap();
+    assert_eq!(s.in_force().steering.parts, steering.parts);
+    s.plan_all();
+    assert!(!engines.is_empty() && s.plan().get(StepIndex(64)).is_some());
+    s.back_to(900);
+    assert!(s.take_notices().iter().any(|n| n.text.contains("not kept")));
+}
+
+#[test]
+fn armed_edits_wait_launch_together_and_can_be_cancelled() {
+    let mut s = session();
+    play_to(&mut s, 5);
+    s.edit(set("lead", Control::Gate, 0.5), When::NextBar);
+    s.edit(set("bass", Control::Density, 0.1), When::NextBar);
+    s.edit(set("bass", Control::Density, 0.9), When::NextBeat);
+    let pending = s.snapshot((0, 0)).pending;
+    let steps: Vec<_> = pending.iter().map(|p| p.step.map(|s| s.0)).collect();
+    assert_eq!(steps, [Some(16), Some(16), Some(8)]);
+    let value = |s: &Session, step, part: usize, c: Control| {
+        s.plan().get(StepIndex(step)).and_then(|r| r.entered.steering.parts[part].controls[c as usize].clone())
+    };
+    s.plan_all();
+    assert_eq!(value(&s, 15, 1, Control::Density), Some(Signal::Constant(0.9)));
+    assert_eq!(value(&s, 16, 1, Control::Density), Some(Signal::Constant(0.1)));
+    assert_eq!(value(&s, 16, 3, Control::Gate), Some(Signal::Constant(0.5)));
+    play_to(&mut s, 9);
+    s.cancel_pending();
+    s.plan_all();
+    assert_eq!(value(&s, 16, 3, Control::Gate), None);
+    assert_eq!(value(&s, 16, 1, Control::Density), Some(Signal::Constant(0.9)));
+    assert!(s.snapshot((0, 0)).pending.is_empty());
+}
+
+#[test]
+fn a_launch_keeps_engines_by_name_and_the_place_in_the_form() {
+    let form = |bars| Scripted::new(band_of_four()).form(&[("a", bars), ("b", 2)], &[0, 1], |_| Vec::new());
+    let mut s = session_of(form(2));
+    play_to(&mut s, 37);
+    let name = |s: &Session| s.in_force().steering.section.clone().map(|n| (n.name.to_string(), n.from.0));
+    assert_eq!(name(&s), Some(("b".into(), 32)));
+    let before: Vec<_> = ["drums", "lead"].map(|p| notes(&s, p, 37..60)).into();
+    s.launch(Box::new(form(2)), "", When::Now);
+    s.plan_all();
+    assert_eq!(name(&s), Some(("b".into(), 32)), "same form, same place");
+    let after: Vec<_> = ["drums", "lead"].map(|p| notes(&s, p, 37..60)).into();
+    assert_eq!(before, after, "the same set again changes nothing");
+    s.launch(Box::new(form(3)), "", When::NextBar);
+    play_to(&mut s, 48);
+    assert_eq!(name(&s), Some(("a".into(), 48)), "another form begins anew");
+}
+
+#[test]
+fn edits_for_the_next_section_wait_for_it_through_rewinds() {
+    let form = Scripted::new(band_of_four()).form(&[("a", 2), ("b", 2)], &[0, 1], |_| Vec::new());
+    let mut s = session_of(form);
+    play_to(&mut s, 3);
+    s.edit(Edit::Key(crate::music::Key::parse("D dorian")), When::NextSection);
+    s.plan_all();
+    for step in [10, 20, 31] {
+        play_to(&mut s, step);
+        s.edit(set("lead", Control::Density, step as f32 / 40.0), When::Now);
+        s.plan_all();
+    }
+    play_to(&mut s, 40);
+    let key = |step| s.plan().get(StepIndex(step)).and_then(|r| r.entered.steering.key.map(|k| k.to_string()));
+    assert_eq!((key(31), key(32)), (None, Some("D dorian".into())));
+}
+
+#[test]
+fn a_bad_script_changes_nothing_and_its_line_is_known() {
+    use super::test_kit::SeedLoader;
+    use crate::message::Command;
+    let mut s = session();
+    let before = notes(&s, "lead", 0..32);
+    for (text, line) in [("broken", 3), ("trap", 7)] {
+        let load = Command::LoadScript { name: "x.rhai".into(), text: text.into(), when: When::Now };
+        s.obey(load, &mut SeedLoader, &mut || false);
+        s.plan_all();
+        let status = s.snapshot((0, 0)).script;
+        assert_eq!(status.error.map(|e| e.line), Some(line), "{text}");
+        assert_eq!(status.generation, 1);
+        assert_eq!(notes(&s, "lead", 0..32), before);
+        assert!(s.take_notices().iter().any(|n| n.text.contains("x.rhai") && n.text.contains("last good set")));
+    }
+    let slow = Command::LoadScript { name: "slow".into(), text: "4".into(), when: When::Now };
+    s.obey(slow, &mut SeedLoader, &mut || true);
+    assert!(s.take_notices().iter().any(|n| n.text.contains("longer than")));
+}
+
+#[test]
+fn missed_steps_repeat_the_bar_before_and_the_plan_goes_on() {
+    let mut s = session();
+    play_to(&mut s, 20);
+    for step in 20..23 {
+        s.note_handed(StepIndex(step), None);
+    }
+    s.plan_all();
+    assert_eq!(notes(&s, "lead", 20..23), notes(&s, "lead", 4..7));
+    assert_eq!(s.handed(), StepIndex(23));
+    assert!(s.planned() > StepIndex(50));
+}

@@ -95,7 +95,8 @@ impl Turn {
             }
         }
         let began = Instant::now();
-        let has_planned = self.session.plan_next();
+        // Before the first command there is no set: an empty plan would let the player start in silence.
+        let has_planned = !self.session.journal_entries().is_empty() && self.session.plan_next();
         if has_planned {
             self.meter.add(began.elapsed());
             self.is_stale = true;
