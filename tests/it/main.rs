@@ -11,5 +11,7 @@ mod jack_child;
 mod jack_rig;
 mod render;
 mod screen;
+
+mod sets;
 mod sim;
 mod tidy;
