@@ -231,6 +231,7 @@ impl SynthSource {
         s.callbacks.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "audio")]
     pub(super) fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
     }
