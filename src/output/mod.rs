@@ -33,7 +33,7 @@ mod synth_words;
 pub use encode::{CONTROLLERS, Encoder};
 pub use guardian::{Guardian, watch};
 pub use midi_file::MidiFileOut;
-pub use rack::{OUTPUTS, Options, OutputRow, Rack, jack_ports, midi_ports};
+pub use rack::{OUTPUTS, Open, Options, OutputRow, Rack, jack_ports, midi_ports};
 pub use recording::{Recording, Tape};
 pub use sender::{Sender, Wire};
 pub use sink::{Address, Recorder, Sink};

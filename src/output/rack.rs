@@ -7,6 +7,9 @@ use crate::steer::OutSpec;
 use crate::time::{Bpm, Nanos, Place, Tick};
 use crossbeam_channel::{Receiver, Sender as Channel, TrySendError};
 
+/// Opens an output for an address; or a sentence why not.
+pub type Open = fn(&OutSpec, &mut Options) -> Result<Box<dyn Output>, String>;
+
 /// One kind of output.
 pub struct OutputRow {
     /// The word before the first colon in scripts.
@@ -18,7 +21,7 @@ pub struct OutputRow {
     /// What is missing when this build does not have it.
     pub feature: Option<&'static str>,
     /// Opens one; an output that has to wait for its device opens at once and connects by itself.
-    pub open: fn(&OutSpec, &mut Options) -> Result<Box<dyn Output>, String>,
+    pub open: Open,
 }
 
 /// Every kind of output.

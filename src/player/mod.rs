@@ -11,6 +11,8 @@
 //!
 //! Not here: what is played (`conductor`), how an output sends it (`output`).
 
+#[cfg(feature = "jack")]
+pub mod bench;
 mod core;
 #[cfg(test)]
 mod core_test;

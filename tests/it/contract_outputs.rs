@@ -5,7 +5,7 @@ use ricercar::audio::AudioOut;
 use ricercar::limits::OUTPUT_RING;
 use ricercar::message::{FromPlayer, Notice, ParamChange, Route};
 use ricercar::midi::Message;
-use ricercar::output::{Address, Due, OUTPUTS, Options, OutEvent, Output, Rack, Sink, SynthOut, clock, device_of};
+use ricercar::output::{Address, Due, OUTPUTS, Options, OutEvent, Rack, Sink, SynthOut, clock, device_of};
 use ricercar::steer::{Control, OutSpec};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

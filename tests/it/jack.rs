@@ -1,6 +1,6 @@
 //! The player against a real JACK server: which notes come, in which order, when, and that every end is silent.
 
-use super::jack_child::{offset, pitch, play, record};
+use super::jack_child::{bench, offset, pitch, play, record};
 use super::jack_rig::{Heard, PATIENCE, Part, ROLE, Server};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 fn child() {
     match std::env::var(ROLE).as_deref() {
         Ok("record") => record(),
+        Ok("bench") => bench(),
         Ok("guardian") => ricercar::output::watch(std::io::stdin().lock()),
         Ok(mode) => play(mode),
         Err(_) => {}
@@ -99,6 +100,13 @@ fn every_end_is_silent() {
         }
         assert!(sounding.is_empty(), "{mode}: {sounding:?} began after the end");
     }
+}
+
+#[test]
+fn the_bench_gives_figures() {
+    let Some(server) = Server::start(512) else { return };
+    let bench = server.child("bench");
+    println!("bench: {}", bench.must_say("BENCH"));
 }
 
 #[test]

@@ -67,6 +67,14 @@ pub fn record() {
     drop(running);
 }
 
+/// Runs the timing bench, with one busy thread, and prints what it says.
+pub fn bench() {
+    drop(client("waiting"));
+    let notes = std::env::var("RICERCAR_BENCH_NOTES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let figures = ricercar::player::bench::jack(notes, 1, None).unwrap();
+    say(format_args!("BENCH {figures:?}"));
+}
+
 /// Plays the plan of `mode` until it is told to end.
 pub fn play(mode: &str) {
     let (quit, asked) = channel();
