@@ -99,12 +99,12 @@ impl Shape<'_> {
         for note in self.thinned(written).iter().filter(|n| self.is_played(n)) {
             out.push(self.note(note));
         }
-        if is_mono(self.part, &self.moment) {
-            if let Some(next) = next_onset {
-                for note in &mut out[first..] {
-                    let room = next.0.saturating_sub(note.tick.0).max(1);
-                    note.duration_ticks = note.duration_ticks.min(room as u32);
-                }
+        if is_mono(self.part, &self.moment)
+            && let Some(next) = next_onset
+        {
+            for note in &mut out[first..] {
+                let room = next.0.saturating_sub(note.tick.0).max(1);
+                note.duration_ticks = note.duration_ticks.min(room as u32);
             }
         }
     }

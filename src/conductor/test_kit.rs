@@ -95,14 +95,17 @@ pub fn probes() -> super::Opener {
     })
 }
 
+/// What a closure of [`Scripted`] does: it gets the place and the number of the call.
+pub type Closure = fn(&Place, u64) -> Result<Vec<Edit>, ScriptFault>;
+
 /// A program made of plain data; closures count how often they ran.
 pub struct Scripted {
     /// Its name.
     pub name: String,
     /// What the top level asks for.
     pub edits: Vec<Edit>,
-    /// Closures and what they ask for; `%` stands for nothing. Called with the place and the number of the call.
-    pub jobs: Vec<(Job, fn(&Place, u64) -> Result<Vec<Edit>, ScriptFault>)>,
+    /// Closures.
+    pub jobs: Vec<(Job, Closure)>,
     /// Rows of the trait.
     pub job_rows: Vec<Job>,
     /// Sections.
@@ -130,7 +133,7 @@ impl Scripted {
         }
     }
     /// Adds a closure.
-    pub fn job(mut self, every: crate::steer::Every, run: fn(&Place, u64) -> Result<Vec<Edit>, ScriptFault>) -> Self {
+    pub fn job(mut self, every: crate::steer::Every, run: Closure) -> Self {
         let job = Job { every, line: 1 + self.jobs.len() as u32 };
         self.job_rows.push(job.clone());
         self.jobs.push((job, run));
