@@ -46,10 +46,8 @@ pub fn complete(line: &str, parts: &[&str]) -> (usize, Vec<Candidate>) {
 
 fn place(line: &str) -> Place<'_> {
     let word = |text: &str| {
-        let start = text
-            .rfind(|c: char| !c.is_alphanumeric() && c != '_')
-            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-        start
+        text.rfind(|c: char| !c.is_alphanumeric() && c != '_')
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8))
     };
     if line.matches('"').count() % 2 == 1
         && let Some(quote) = line.rfind('"')

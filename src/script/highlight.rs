@@ -58,6 +58,9 @@ pub fn highlight(text: &str) -> Vec<Vec<Span>> {
     lines
 }
 
+/// Line and column, from 0.
+type Spot = (usize, usize);
+
 struct Lexer<'a> {
     input: MultiInputsStream<'a>,
     state: TokenizeState,
@@ -82,7 +85,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token with its first place and the place past its end, as (line, column) from 0; `None` at the end.
-    fn next_piece(&mut self) -> Option<(Kind, (usize, usize), (usize, usize))> {
+    fn next_piece(&mut self) -> Option<(Kind, Spot, Spot)> {
         // Inside an open text or comment the lexer never says that the input is over: it must not be asked then.
         let is_left = self.input.buf.iter().any(Option::is_some)
             || self.input.streams.iter_mut().any(|stream| stream.peek().is_some());

@@ -19,11 +19,14 @@ pub(super) const CALL_DEPTH_MAX: usize = 12;
 /// Bars over which a new set is tried out.
 const DRY_RUN_BARS: u64 = 4;
 
+/// States of a set that may be gone.
+type WeakStates = Weak<Mutex<BTreeMap<String, Dynamic>>>;
+
 /// Compiles sets. Keep one: it hands on the values that scripts declare with `state`.
 pub struct ScriptHost {
     engine: Arc<Engine>,
     /// The values of the sets that were loaded, as long as those live, in the order of loading.
-    alive: Mutex<Vec<Weak<Mutex<BTreeMap<String, Dynamic>>>>>,
+    alive: Mutex<Vec<WeakStates>>,
 }
 
 impl Default for ScriptHost {

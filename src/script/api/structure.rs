@@ -9,6 +9,9 @@ use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 #[derive(Clone, Copy)]
 struct Times(u32);
 
+/// Makes an [`Every`] of a number.
+type Kind = fn(u32) -> Every;
+
 /// A value that outlives the set.
 #[derive(Clone)]
 struct State(String);
@@ -33,8 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             engine.register_fn("every", |n: Dynamic| -> Fallible<Times> {
                 Ok(Times(args::whole("every", &n, 1..=EVERY_MAX)? as u32))
             });
-            let kinds: [(&str, fn(u32) -> Every); 3] =
-                [("bars", Every::Bars), ("beats", Every::Beats), ("steps", Every::Steps)];
+            let kinds = [("bars", Every::Bars as Kind), ("beats", Every::Beats), ("steps", Every::Steps)];
             for (word, kind) in kinds {
                 engine.register_fn(word, move |context: NativeCallContext, times: Times, run: Dynamic| {
                     let (run, at) = (args::closure(word, &run)?, context.call_position());
