@@ -41,6 +41,8 @@ pub enum What {
     },
     /// The player filled a step in from memory.
     Missed,
+    /// The performance ended: the step is the first that was not handed over.
+    End,
 }
 
 /// One line of the journal.
@@ -72,6 +74,10 @@ impl Journal {
     /// All entries, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+    /// First step after the performance, when it came to its end.
+    pub fn end(&self) -> Option<StepIndex> {
+        self.entries.iter().rev().find(|e| e.what == What::End).map(|e| e.handed)
     }
     pub(super) fn push(&mut self, handed: StepIndex, what: What) {
         self.entries.push(Entry { handed, what, id: None });

@@ -61,6 +61,7 @@ fn what_out(what: &What) -> Value {
         What::Cancel => json!(["cancel"]),
         What::Back { bar } => json!(["back", bar]),
         What::Missed => json!(["missed"]),
+        What::End => json!(["end"]),
     }
 }
 
@@ -73,6 +74,7 @@ fn what_in(v: &Value) -> Option<What> {
         "cancel" => What::Cancel,
         "back" => What::Back { bar: v[1].as_u64()? },
         "missed" => What::Missed,
+        "end" => What::End,
         _ => return None,
     })
 }
@@ -298,6 +300,7 @@ mod test {
         journal.push(StepIndex(99), What::Back { bar: 1 });
         journal.push(StepIndex(100), What::Cancel);
         journal.push(StepIndex(100), What::Missed);
+        journal.push(StepIndex(101), What::End);
         journal
     }
 
@@ -305,7 +308,7 @@ mod test {
     fn a_journal_survives_the_way_through_text() {
         let text = journal().to_text();
         let back = Journal::from_text(&text).unwrap();
-        assert_eq!(back.to_text(), text);
+        assert_eq!((back.to_text(), back.end()), (text, Some(StepIndex(101))));
         let without_nan = |j: &Journal| {
             let of = |e: &super::super::journal::Entry| format!("{:?}", e.what);
             j.entries().iter().map(of).collect::<Vec<_>>()

@@ -47,6 +47,29 @@ pub fn render(
     open: Opener,
     loader: &mut dyn ProgramLoader,
     bars: u64,
+    progress: impl FnMut(u64) -> bool,
+) -> Result<Rendered, ScriptFault> {
+    render_until(journal, open, loader, Until::Bars(bars), progress)
+}
+
+/// Where a render ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// After so many bars.
+    Bars(u64),
+    /// Before this step, as [`Journal::end`] gives it.
+    Step(StepIndex),
+}
+
+/// As [`render`], with any end.
+///
+/// # Errors
+/// When a script of the journal does not load.
+pub fn render_until(
+    journal: &Journal,
+    open: Opener,
+    loader: &mut dyn ProgramLoader,
+    until: Until,
     mut progress: impl FnMut(u64) -> bool,
 ) -> Result<Rendered, ScriptFault> {
     let mut stage = Stage::new(Session::with_opener(open, journal.seed()), Score::default());
@@ -59,19 +82,22 @@ pub fn render(
             redo(&mut stage.session, &entry.what, loader)?;
         }
         stage.session.plan_all();
-        let until = entries.peek().map_or(StepIndex(u64::MAX), |e| e.handed);
-        stage.feed(until);
+        let limit = entries.peek().map_or(StepIndex(u64::MAX), |e| e.handed);
+        stage.feed(limit);
         stage.wake();
         stage.hear();
         let handed = stage.session.handed();
         let place = stage.session.in_force().bars.place(handed);
         if place.bar > bar {
             bar = place.bar;
-            if bar < bars && !progress(bar) {
+            if !progress(bar) {
                 break place.bar_start();
             }
         }
-        let end = stage.session.in_force().bars.bar_start(bars);
+        let end = match until {
+            Until::Bars(bars) => stage.session.in_force().bars.bar_start(bars),
+            Until::Step(step) => step,
+        };
         // Two steps more, so that late notes of the last step are on the score.
         if handed > end.after(2) {
             break end;
@@ -96,6 +122,7 @@ fn redo(session: &mut Session, what: &What, loader: &mut dyn ProgramLoader) -> R
         What::Cancel => session.cancel_pending(),
         What::Back { bar } => session.back_to(*bar),
         What::Missed => session.mark_missed(),
+        What::End => {}
     }
     Ok(())
 }

@@ -235,6 +235,11 @@ impl Session {
         self.ensure_planned(self.handed);
     }
 
+    /// The performance is over: the journal says where.
+    pub fn close(&mut self) {
+        self.journal.push(self.handed, What::End);
+    }
+
     /// Puts an event where it belongs and rewinds the plan to it.
     pub(super) fn arm(&mut self, act: Act, when: When, only_shape: bool) {
         let step = self.resolve(when);

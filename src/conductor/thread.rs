@@ -65,6 +65,7 @@ impl Conductor {
         };
         while turn.take() {}
         turn.publish();
+        turn.session.close();
         turn.session.journal().clone()
     }
 }
@@ -240,7 +241,8 @@ mod test {
         let drained = std::thread::spawn(move || player.iter().count());
         let journal = thread.join().unwrap();
         drained.join().unwrap();
-        assert_eq!(journal.entries().len(), 1, "the broken one is not in it");
+        assert_eq!(journal.entries().len(), 2, "the launch and the end; the broken one is not in it");
+        assert!(journal.end().is_some_and(|end| end.0 > 32));
         let shown = snapshot.get();
         assert!(!shown.parts.is_empty() && shown.planned.0 > 32);
         assert_eq!(shown.script.name, "seed 3");
