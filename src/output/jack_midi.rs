@@ -73,6 +73,10 @@ impl JackMidi {
 
     fn push(&mut self, item: Queued) {
         self.flush();
+        if self.kept.len() >= OUTPUT_RING {
+            // The server has stood still for long: end everything instead of remembering every end.
+            self.silence(Due::default(), false);
+        }
         let is_off = matches!(item.event, OutEvent::NoteOff { .. });
         if self.kept.is_empty() {
             match self.ring.push(item) {

@@ -103,6 +103,10 @@ impl Sender {
 
     fn push(&mut self, item: Item) {
         self.flush();
+        if self.kept.len() >= OUTPUT_RING {
+            // The wire has stood still for long: end everything instead of remembering every end.
+            self.silence(Due { at: now(), ..Due::default() }, false);
+        }
         let is_off = matches!(item.event, Some(OutEvent::NoteOff { .. }));
         if !self.kept.is_empty() {
             if is_off {
