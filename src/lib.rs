@@ -23,6 +23,7 @@ pub mod time;
 pub mod token;
 pub mod train;
 pub mod ui;
+pub mod wiring;
 
 /// Lets tests forbid allocation: `assert_no_alloc::assert_no_alloc(|| ...)`.
 #[cfg(test)]

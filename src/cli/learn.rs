@@ -1,14 +1,14 @@
 //! `corpus`, `train`, `eval`: from folders of MIDI files to models and figures.
 
-use super::TrainArgs;
-use crate::corpus;
+use super::{EvalArgs, TrainArgs};
+use crate::corpus::{self, Corpus, Split};
+use crate::engine::lstm::{Weights, expected};
+use crate::train::eval::{self, EvalOptions};
 use crate::train::lstm::{self, Config};
 use crate::train::report::Report;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// One line on stderr that is written over, when stderr is a terminal; nothing otherwise.
 fn progress(text: &str, done: bool) {
@@ -22,8 +22,7 @@ fn progress(text: &str, done: bool) {
 
 /// `ricercar corpus`.
 pub fn corpus(dirs: &[PathBuf], json: bool) -> Result<()> {
-    let loaded =
-        corpus::load(dirs, &mut |p| progress(&format!("reading {} of {} files", p.done, p.total), p.done == p.total))?;
+    let loaded = load(dirs)?;
     let report = corpus::report(&loaded);
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?)
@@ -47,11 +46,7 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
         resume: args.resume,
         ..Config::default()
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        signal_hook::flag::register(signal, stop.clone()).context("Ctrl-C cannot be caught")?;
-    }
+    let stop = super::render::stop_flag()?;
     let mut say = |report: Report| match report {
         Report::Loading { done, total } => progress(&report.to_string(), done == total),
         other => println!("{other}"),
@@ -61,6 +56,31 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
     println!("{how} after {} updates; play it with: ricercar --model {}", outcome.updates, outcome.model.display());
     if outcome.stopped {
         println!("go on with: ricercar train lstm --resume and the same options");
+    }
+    Ok(())
+}
+
+fn load(dirs: &[PathBuf]) -> Result<Corpus> {
+    let mut say =
+        |p: corpus::Progress| progress(&format!("reading {} of {} files", p.done, p.total), p.done == p.total);
+    Ok(corpus::load(dirs, &mut say)?)
+}
+
+/// `ricercar eval`.
+pub fn eval(args: &EvalArgs) -> Result<()> {
+    let weights = Weights::load(&args.model, &expected())?;
+    let loaded = load(&args.data)?;
+    let split = match args.split.as_str() {
+        "train" => Split::Train,
+        "test" => Split::Test,
+        _ => Split::Valid,
+    };
+    let stop = super::render::stop_flag()?;
+    let report = eval::lstm(&weights, &loaded, &EvalOptions { split, ..EvalOptions::default() }, &stop)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?)
+    } else {
+        print!("{report}")
     }
     Ok(())
 }

@@ -8,7 +8,13 @@
 //!
 //! Not here: what the commands do (their rooms), the screen (`ui`), threads (`wiring`).
 
+mod bench;
+mod catalogue;
+mod check;
 mod learn;
+mod list;
+mod play;
+mod render;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -146,7 +152,7 @@ pub enum Command {
     /// Measure speed and memory on this machine.
     #[command(after_help = "Example:\n  ricercar bench\n  ricercar bench step plan")]
     Bench {
-        /// Which benches (step, plan, audio, screen, render, jack, train); all that can run here by default.
+        /// Which benches (step, plan, render, audio, screen, train, memory); all by default.
         which: Vec<String>,
         /// For machines.
         #[arg(long)]
@@ -157,10 +163,16 @@ pub enum Command {
     Replay {
         /// The journal.
         journal: PathBuf,
+        /// How many bars; without it, until 8 bars after the last edit.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        bars: Option<u64>,
         /// Where to write: .mid or .wav.
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Waits beside a performance and silences its devices when it is killed. Started by the program itself.
+    #[command(hide = true, name = crate::wiring::GUARDIAN_COMMAND)]
+    Guardian,
     /// Print the reference of the script language.
     #[command(after_help = "Example:\n  ricercar docs > script.md")]
     Docs,
@@ -255,6 +267,21 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Corpus { dirs, json }) => learn::corpus(&dirs, json),
         Some(Command::Train { kind: TrainKind::Lstm(args) }) => learn::train_lstm(&args),
-        _ => anyhow::bail!("not wired"),
+        Some(Command::Ports) => list::ports(),
+        Some(Command::Models { files }) => list::models(&files),
+        None => play::play(&cli.play),
+        Some(Command::Eval(args)) => learn::eval(&args),
+        Some(Command::Render(args)) => render::run(&args),
+        Some(Command::Replay { journal, bars, out }) => render::replay(&journal, bars, &out),
+        Some(Command::Check { script }) => check::run(script.as_deref()),
+        Some(Command::Bench { which, json }) => bench::run(&which, json),
+        Some(Command::Guardian) => {
+            crate::output::watch(std::io::stdin().lock());
+            Ok(())
+        }
+        Some(Command::Docs) => {
+            print!("{}", crate::script::docs::reference());
+            Ok(())
+        }
     }
 }

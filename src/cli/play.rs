@@ -9,8 +9,8 @@ use crate::wiring::{Setup, Stage, models, now, sets};
 use anyhow::{Context, Result, bail};
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 impl ModelArgs {
@@ -126,8 +126,8 @@ fn show(stage: &Stage, args: &PlayArgs, text: String) -> Result<()> {
             let m = &status.meters;
             let db = |x: f32| 20.0 * x.max(1e-6).log10();
             ui::Meters {
-                dsp_load: Some(m.load),
-                peak_db: Some((db(m.peak_left), db(m.peak_right))),
+                dsp_load: Some(m.load_peak),
+                peak_db: Some((db(m.peak[0]), db(m.peak[1]))),
                 voices: Some(m.voices),
                 xruns: m.xruns,
                 late_events: m.late_events,
@@ -152,6 +152,3 @@ fn show(stage: &Stage, args: &PlayArgs, text: String) -> Result<()> {
     );
     Ok(())
 }
-
-/// Keeps `Arc` in the signature of the catalogue's closures.
-pub(super) type List<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;

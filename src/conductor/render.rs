@@ -136,6 +136,11 @@ impl Rendered {
         (last.0.at.since(first.0.at) as f64 + step) / 1e9
     }
 
+    /// Notes that begin.
+    pub fn notes_on(&self) -> usize {
+        self.score.events.iter().filter(|(_, event)| matches!(event, OutEvent::NoteOn { .. })).count()
+    }
+
     /// The score as a MIDI file, by the same output that records a performance.
     pub fn midi(&self, title: &str) -> MidiFile {
         let mut out = MidiFileOut::new(title, None);

@@ -204,9 +204,11 @@ pub const ENGINES: &[EngineKind] = &[
         name: "lstm",
         doc: "The band LSTM: learned from corpora, hears every part, follows style, chords, key, density and register.",
         example: r#"let lead = part("lead").role("lead").engine("lstm");"#,
-        open: |models| match &models.lstm {
-            Some(packed) => Ok(Box::new(lstm::LstmPart::new(packed.clone()))),
-            None => Err(EngineError::Model("no LSTM model is loaded; engine \"euclid\" needs none".into())),
+        open: |models| match (&models.lstm, &models.candle) {
+            (Some(packed), _) => Ok(Box::new(lstm::LstmPart::new(packed.clone()))),
+            // The whole performance was asked to compute with candle: then that is what "lstm" is.
+            (None, Some(model)) => Ok(Box::new(lstm::LstmPart::over(lstm::CandleRun::new(model.clone())))),
+            (None, None) => Err(EngineError::Model("no LSTM model is loaded; engine \"euclid\" needs none".into())),
         },
     },
     EngineKind {

@@ -38,5 +38,5 @@ pub use keys::{Action, KEYS, KeyRow, KeyScope, find as find_key};
 pub use layout::{Plan, arrange};
 pub use links::{Catalogue, HelpTopic, Meters, OutputChoice, Parting, SetChoice, UiEvent, UiLinks, UiOptions};
 pub use panes::{PANES, Pane, PaneInfo};
-pub use run::run;
+pub use run::{leave_terminal, run};
 pub use theme::{Depth, Theme};

@@ -280,3 +280,8 @@ impl<'a> Loop<'a> {
         }
     }
 }
+
+/// Gives the terminal back, if the screen holds it: for those who must end the process from another thread.
+pub fn leave_terminal() {
+    terminal::leave();
+}

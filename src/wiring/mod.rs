@@ -18,8 +18,10 @@ use crate::conductor::{Conductor, Journal, empty_snapshot, opener};
 use crate::engine::Models;
 use crate::limits;
 use crate::message::{Command, Latest, Notice, Playhead, Severity, Snapshot, ToPlayer};
-use crate::output::{MidiFileOut, Options, Output, Rack, SynthOut, SynthStatus, clock};
-use crate::player::{Player, on_signals, silence_on_panic};
+
+use crate::output::{Guardian, MidiFileOut, Options, Output, Rack, SynthOut, SynthStatus, clock};
+use crate::player::Player;
+use crate::player::guard::{on_signals, silence_on_panic};
 use crate::script::ScriptHost;
 use crate::steer::When;
 use crate::ui::UiEvent;
@@ -31,6 +33,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use watch::Watch;
+
+/// The hidden command that starts the guardian.
+pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// What a performance is made of.
 pub struct Setup {
@@ -94,13 +99,14 @@ impl Stage {
             .record
             .clone()
             .map(|path| Box::new(MidiFileOut::new(setup.name.clone(), Some(path))) as Box<dyn Output>);
-        let options = Options { synth: Some(Box::new(synth)), jack_connect: setup.connect, tap };
+        let options =
+            Options { synth: Some(Box::new(synth)), jack_connect: setup.connect, guardian: guardian(&say), tap };
         let rack = Rack::new(options, (reports, from_player.clone()), say.clone());
         let player = Player::start(rack).context("the player's thread does not start")?;
         silence_on_panic(player.silencer());
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
-        on_signals(player.silencer(), move |_| told.store(true, Ordering::Release), crate::ui::restore_terminal)
+        on_signals(player.silencer(), move |_| told.store(true, Ordering::Release), crate::ui::leave_terminal)
             .context("signals cannot be handled")?;
 
         let snapshot = Latest::new(empty_snapshot(setup.fixed.seed.unwrap_or(1)));
@@ -168,6 +174,23 @@ impl Stage {
         let _ = self.commands.send_timeout(Command::Quit, std::time::Duration::from_millis(500));
         let journal = self.conductor.take().and_then(|thread| thread.join().ok());
         (journal, self.notices.try_iter().collect())
+    }
+}
+
+/// A process that outlives this one if it is killed, and then silences its devices.
+fn guardian(say: &Sender<Notice>) -> Option<Guardian> {
+    let started = std::env::current_exe().and_then(|exe| {
+        let mut command = std::process::Command::new(exe);
+        command.arg(GUARDIAN_COMMAND);
+        Guardian::start(command)
+    });
+    match started {
+        Ok(guardian) => Some(guardian),
+        Err(e) => {
+            let text = format!("without a guardian process, notes may hang when the program is killed: {e}");
+            let _ = say.try_send(Notice::new(Severity::Warning, "wiring", text));
+            None
+        }
     }
 }
 

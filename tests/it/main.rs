@@ -11,6 +11,5 @@ mod jack_child;
 mod jack_rig;
 mod render;
 mod screen;
-mod sets;
 mod sim;
 mod tidy;

@@ -1,0 +1,179 @@
+//! `bench`: speed and memory on this machine, as distributions and ratios.
+
+use crate::conductor::render::{journal_of, render};
+use crate::conductor::{self, opener};
+use crate::engine::{self, Models, engine_named};
+use crate::script::ScriptHost;
+use crate::wiring::{models, sets};
+use crate::{train, ui};
+use anyhow::{Result, bail};
+use serde::Serialize;
+use std::time::Instant;
+
+/// One figure.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    /// Which bench.
+    bench: &'static str,
+    /// What was measured.
+    name: String,
+    /// The figure.
+    value: f64,
+    /// Its unit.
+    unit: &'static str,
+    /// What it should be, when something was promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wanted: Option<&'static str>,
+}
+
+/// One row of the table.
+struct Bench {
+    name: &'static str,
+    run: fn(&mut Vec<Figure>) -> Result<()>,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench { name: "step", run: step },
+    Bench { name: "plan", run: plan },
+    Bench { name: "render", run: render_speed },
+    Bench { name: "audio", run: audio },
+    Bench { name: "screen", run: screen },
+    Bench { name: "train", run: training },
+    Bench { name: "memory", run: memory },
+];
+
+/// `ricercar bench`.
+pub fn run(which: &[String], json: bool) -> Result<()> {
+    if let Some(unknown) = which.iter().find(|w| !BENCHES.iter().any(|b| b.name == **w)) {
+        let known: Vec<_> = BENCHES.iter().map(|b| b.name).collect();
+        bail!("there is no bench '{unknown}'; there are {}", known.join(", "));
+    }
+    let mut figures = Vec::new();
+    for bench in BENCHES.iter().filter(|b| which.is_empty() || which.iter().any(|w| w == b.name)) {
+        let from = figures.len();
+        (bench.run)(&mut figures)?;
+        if !json {
+            for f in &figures[from..] {
+                let wanted = f.wanted.map(|w| format!("  (wanted {w})")).unwrap_or_default();
+                println!("{:<8} {:<48} {:>10.2} {}{wanted}", f.bench, f.name, f.value, f.unit);
+            }
+        }
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    }
+    Ok(())
+}
+
+fn figure(bench: &'static str, name: &str, value: f64, unit: &'static str, wanted: Option<&'static str>) -> Figure {
+    Figure { bench, name: name.into(), value, unit, wanted }
+}
+
+fn loaded() -> Result<Models> {
+    Ok(models::load(models::Choice::default())?)
+}
+
+/// The fused step against plain candle, in turns.
+fn step(figures: &mut Vec<Figure>) -> Result<()> {
+    let fused = loaded()?;
+    let candle = models::load(models::Choice { candle: true, ..models::Choice::default() })?;
+    let Some(kind) = engine_named("lstm") else { bail!("this build has no LSTM engine") };
+    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ours.push(engine::bench::step(&mut || (kind.open)(&fused), 1000)?);
+        plain.push(engine::bench::step(&mut || (kind.open)(&candle), 64)?);
+    }
+    ours.sort_by(|a, b| a.band.p50_us.total_cmp(&b.band.p50_us));
+    plain.sort_by(|a, b| a.band.p50_us.total_cmp(&b.band.p50_us));
+    let (ours, plain) = (ours[1], plain[1]);
+    figures.push(figure("step", "one part, p50", ours.part.p50_us, "us", None));
+    figures.push(figure("step", "band of four parts, p50", ours.band.p50_us, "us", Some("<= 1000")));
+    figures.push(figure("step", "band of four parts, p99", ours.band.p99_us, "us", None));
+    figures.push(figure("step", "save and restore a part's state, p50", ours.snapshot.p50_us, "us", None));
+    figures.push(figure("step", "the same band in plain candle, p50", plain.band.p50_us, "us", None));
+    figures.push(figure("step", "plain candle / ours", plain.band.p50_us / ours.band.p50_us, "x", None));
+    Ok(())
+}
+
+fn plan(figures: &mut Vec<Figure>) -> Result<()> {
+    let f = conductor::bench::replan(opener(loaded()?), "lstm", 200).map_err(anyhow::Error::msg)?;
+    figures.push(figure("plan", "2 bars of 4 parts after an edit, p50", f.plan_us[0] / 1000.0, "ms", Some("<= 15")));
+    figures.push(figure("plan", "2 bars of 4 parts after an edit, p99", f.plan_us[1] / 1000.0, "ms", None));
+    figures.push(figure("plan", "first step after an edit, p50", f.first_us[0] / 1000.0, "ms", None));
+    figures.push(figure("plan", "edit of the shape alone, p50", f.reshape_us[0] / 1000.0, "ms", None));
+    Ok(())
+}
+
+fn render_speed(figures: &mut Vec<Figure>) -> Result<()> {
+    let models = loaded()?;
+    let journal = journal_of(sets::FIRST_NAME, sets::FIRST, 1);
+    let began = Instant::now();
+    let rendered = render(&journal, opener(models), &mut ScriptHost::new(), 64, |_| true)
+        .map_err(|f| anyhow::anyhow!("the first set, line {}: {}", f.line, f.text))?;
+    let midi = began.elapsed().as_secs_f64();
+    let path = std::env::temp_dir().join(format!("ricercar-bench-{}.wav", std::process::id()));
+    let began = Instant::now();
+    let written = rendered.wav(&path, 48_000, 0.0, |_| true);
+    let wav = midi + began.elapsed().as_secs_f64();
+    let _ = std::fs::remove_file(&path);
+    written?;
+    figures.push(figure(
+        "render",
+        "the first set, 64 bars, to MIDI",
+        rendered.seconds() / midi,
+        "x real time",
+        Some(">= 50"),
+    ));
+    figures.push(figure(
+        "render",
+        "the first set, 64 bars, to WAV",
+        rendered.seconds() / wav,
+        "x real time",
+        Some(">= 5"),
+    ));
+    Ok(())
+}
+
+fn audio(figures: &mut Vec<Figure>) -> Result<()> {
+    let cost = crate::audio::bench::run();
+    for row in &cost.rows {
+        let name = match row.voices {
+            0 => "effects alone, p50 of a 512 block".to_string(),
+            n => format!("{n} voices and effects, p50 of a 512 block"),
+        };
+        let wanted = (row.voices == 16).then_some("<= 12");
+        figures.push(figure("audio", &name, row.percent, "%", wanted));
+    }
+    figures.push(figure("audio", "full band", cost.times_real_time, "x real time", None));
+    Ok(())
+}
+
+fn screen(figures: &mut Vec<Figure>) -> Result<()> {
+    for cost in ui::bench::frames(200, 60, 600) {
+        let name = format!("full frame 200x60 as {}, p50", cost.backend);
+        figures.push(figure("screen", &name, cost.p50_us as f64 / 1000.0, "ms", Some("<= 3")));
+        let name = format!("full frame 200x60 as {}, p99", cost.backend);
+        figures.push(figure("screen", &name, cost.p99_us as f64 / 1000.0, "ms", None));
+    }
+    Ok(())
+}
+
+fn training(figures: &mut Vec<Figure>) -> Result<()> {
+    let speed = train::bench::run(&train::bench::Load::default())?;
+    figures.push(figure("train", "2 x 256, batch 32 x 128, one thread", speed.steps_per_s, "steps/s", None));
+    if let Some(cpu) = speed.steps_per_cpu_s {
+        figures.push(figure("train", "the same, by processor time", cpu, "steps/s", None));
+    }
+    Ok(())
+}
+
+/// Memory of this process with the model loaded and a set planned: what playing takes without screen and sound.
+fn memory(figures: &mut Vec<Figure>) -> Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib =
+        status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+    if let Some(kib) = kib {
+        figures.push(figure("memory", "resident after the benches that ran", kib / 1024.0, "MB", None));
+    }
+    Ok(())
+}

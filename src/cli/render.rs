@@ -1,0 +1,132 @@
+//! `render`, `replay`: a set or a journal becomes a file.
+
+use super::RenderArgs;
+use super::play::set_of;
+use crate::conductor::render::{Rendered, journal_of, render};
+use crate::conductor::{Journal, opener};
+use crate::engine::Models;
+use crate::limits::SCRIPT_BYTES;
+use crate::midi;
+use crate::script::ScriptHost;
+use crate::steer::ProgramLoader;
+use crate::wiring::loader::{Fixed, Loader};
+use crate::wiring::models;
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Sample rate of rendered sound.
+const SAMPLE_RATE_HZ: u32 = 48_000;
+/// Seconds after the last bar, for what rings on.
+const TAIL_S: f64 = 3.0;
+/// Longest journal that is read.
+const JOURNAL_BYTES: u64 = 64 * SCRIPT_BYTES as u64;
+/// Bars after the last edit of a journal, when none are asked for.
+const REPLAY_TAIL_BARS: u64 = 8;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Midi,
+    Wav,
+}
+
+fn format_of(path: &Path) -> Result<Format> {
+    match path.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
+        Some("mid" | "midi") => Ok(Format::Midi),
+        Some("wav") => Ok(Format::Wav),
+        _ => bail!("{} is neither .mid nor .wav: give the file one of these endings", path.display()),
+    }
+}
+
+/// A flag that Ctrl-C sets.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, stop.clone()).context("Ctrl-C cannot be caught")?;
+    }
+    Ok(stop)
+}
+
+/// `ricercar render`.
+pub fn run(args: &RenderArgs) -> Result<()> {
+    let format = format_of(&args.out)?;
+    let (name, text) = set_of(Some(&args.script))?;
+    let journal = journal_of(&name, &text, args.seed.unwrap_or(1));
+    let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { out: None, seed: args.seed } };
+    let began = Instant::now();
+    let stop = stop_flag()?;
+    let rendered = play(&journal, args.model.load()?, &mut loader, args.bars, &stop)?;
+    write(&rendered, &name, &args.out, format, &stop)?;
+    tell(&rendered, &args.out, began);
+    Ok(())
+}
+
+/// `ricercar replay`.
+pub fn replay(journal: &Path, bars: Option<u64>, out: &Path) -> Result<()> {
+    let format = format_of(out)?;
+    let size = std::fs::metadata(journal).with_context(|| format!("{} cannot be read", journal.display()))?.len();
+    if size > JOURNAL_BYTES {
+        bail!("{} has {size} bytes: that is no journal", journal.display());
+    }
+    let text = std::fs::read_to_string(journal).with_context(|| format!("{} cannot be read", journal.display()))?;
+    let entries = Journal::from_text(&text).map_err(|why| anyhow::anyhow!("{}: {why}", journal.display()))?;
+    let models = models::load(models::Choice::default())?;
+    let mut loader = ScriptHost::new();
+    let began = Instant::now();
+    let stop = stop_flag()?;
+    // In common time; a journal does not know the metres that its sets will ask for.
+    let last = entries.entries().last().map_or(0, |e| e.handed.0 / 16);
+    let bars = bars.unwrap_or(last + REPLAY_TAIL_BARS);
+    let rendered = play(&entries, models, &mut loader, bars, &stop)?;
+    write(&rendered, &journal.display().to_string(), out, format, &stop)?;
+    tell(&rendered, out, began);
+    Ok(())
+}
+
+fn play(
+    journal: &Journal,
+    models: Models,
+    loader: &mut dyn ProgramLoader,
+    bars: u64,
+    stop: &AtomicBool,
+) -> Result<Rendered> {
+    let rendered = render(journal, opener(models), loader, bars, |_| !stop.load(Ordering::Relaxed));
+    let rendered =
+        rendered.map_err(|f| anyhow::anyhow!("the set, line {}, column {}: {}", f.line, f.column, f.text))?;
+    rendered.notices.iter().for_each(|n| eprintln!("{}: {}", n.source, n.text));
+    if stop.load(Ordering::Relaxed) {
+        bail!("rendering was stopped; nothing was written");
+    }
+    Ok(rendered)
+}
+
+fn write(rendered: &Rendered, title: &str, out: &Path, format: Format, stop: &AtomicBool) -> Result<()> {
+    match format {
+        Format::Midi => {
+            let whole = out.with_extension("mid.part");
+            let written =
+                std::fs::write(&whole, midi::write(&rendered.midi(title))).and_then(|()| std::fs::rename(&whole, out));
+            written.with_context(|| format!("{} cannot be written; choose another place", out.display()))
+        }
+        Format::Wav => {
+            let stats = rendered.wav(out, SAMPLE_RATE_HZ, TAIL_S, |_| !stop.load(Ordering::Relaxed))?;
+            let db = |x: f32| 20.0 * x.max(1e-9).log10();
+            println!("peak {:.1} dB, mean {:.1} dB", db(stats.peak), db(stats.rms));
+            Ok(())
+        }
+    }
+}
+
+fn tell(rendered: &Rendered, out: &Path, began: Instant) {
+    let seconds = rendered.seconds();
+    let took = began.elapsed().as_secs_f64();
+    println!(
+        "{}: {} notes, {seconds:.1} s of music in {took:.2} s ({:.0} x real time)",
+        out.display(),
+        rendered.notes_on(),
+        seconds / took.max(1e-9)
+    );
+}
