@@ -285,7 +285,7 @@ mod test {
     fn a_cold_part_plays_on_at_its_likeliest_places() {
         let mut asked = ask(Role::Lead);
         asked.temperature.rhythm = 0.0;
-        let mut play = |odds: f32| choose_note(&mut [0.0, odds, odds - 1.0], &asked, true, [0.99, 0.5]);
+        let play = |odds: f32| choose_note(&mut [0.0, odds, odds - 1.0], &asked, true, [0.99, 0.5]);
         assert_eq!(play(-4.0), END, "far below the usual share of onsets");
         assert_eq!(play(-0.9), 1, "below one half, above the usual share");
         asked.band[3].density = Some(1.0);
