@@ -1,6 +1,7 @@
 //! `check`: everything that can be known before the show.
 
 use super::play::set_of;
+use super::quiet::quietly;
 use crate::conductor::opener;
 use crate::conductor::render::{journal_of, render};
 use crate::output;
@@ -43,7 +44,7 @@ pub fn run(script: Option<&Path>) -> Result<()> {
             let routes: std::collections::BTreeSet<String> =
                 r.score.routes.iter().map(|(_, _, route)| route.out.to_string()).collect();
             for out in routes {
-                say(&format!("output {out}"), reach(&out));
+                say(&format!("output {out}"), quietly(|| reach(&out)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `ports`, `models`, `docs`: what is at hand.
 
+use super::quiet::quietly;
 use crate::audio::SOUNDS;
 use crate::engine::lstm::file;
 use crate::output;
@@ -10,9 +11,9 @@ use std::path::PathBuf;
 /// `ricercar ports`.
 pub fn ports() -> Result<()> {
     println!("MIDI ports (out(\"midi:NAME:CHANNEL\"), or \"midi:CHANNEL\" for the first)");
-    lines(output::midi_ports());
+    lines(quietly(output::midi_ports));
     println!("JACK MIDI inputs (out(\"jack:CHANNEL\") and --connect NAME)");
-    lines(output::jack_ports());
+    lines(quietly(output::jack_ports));
     println!("Audio devices for the synth inside (--audio NAME)");
     devices();
     println!("Sounds of the synth inside (out(\"synth:NAME\"))");
@@ -32,7 +33,7 @@ fn lines(found: Result<Vec<String>, String>) {
 
 #[cfg(feature = "audio")]
 fn devices() {
-    let found = crate::audio::list();
+    let found = quietly(crate::audio::list);
     if found.is_empty() {
         println!("  none");
     }

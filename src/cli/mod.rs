@@ -14,6 +14,7 @@ mod check;
 mod learn;
 mod list;
 mod play;
+mod quiet;
 mod render;
 
 use clap::{Args, Parser, Subcommand};
@@ -163,7 +164,7 @@ pub enum Command {
     Replay {
         /// The journal.
         journal: PathBuf,
-        /// How many bars; without it, until 8 bars after the last edit.
+        /// How many bars; without it, as many as were played.
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         bars: Option<u64>,
         /// Where to write: .mid or .wav.

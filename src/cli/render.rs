@@ -2,13 +2,14 @@
 
 use super::RenderArgs;
 use super::play::set_of;
-use crate::conductor::render::{Rendered, journal_of, render};
+use crate::conductor::render::{Rendered, Until, journal_of, render_until};
 use crate::conductor::{Journal, opener};
 use crate::engine::Models;
 use crate::limits::SCRIPT_BYTES;
 use crate::midi;
 use crate::script::ScriptHost;
 use crate::steer::ProgramLoader;
+use crate::time::StepIndex;
 use crate::wiring::loader::{Fixed, Loader};
 use crate::wiring::models;
 use anyhow::{Context, Result, bail};
@@ -23,7 +24,7 @@ const SAMPLE_RATE_HZ: u32 = 48_000;
 const TAIL_S: f64 = 3.0;
 /// Longest journal that is read.
 const JOURNAL_BYTES: u64 = 64 * SCRIPT_BYTES as u64;
-/// Bars after the last edit of a journal, when none are asked for.
+/// Bars after the last edit of a journal that does not know its end, when none are asked for.
 const REPLAY_TAIL_BARS: u64 = 8;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -58,7 +59,7 @@ pub fn run(args: &RenderArgs) -> Result<()> {
     let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { out: None, seed: args.seed } };
     let began = Instant::now();
     let stop = stop_flag()?;
-    let rendered = play(&journal, args.model.load()?, &mut loader, args.bars, &stop)?;
+    let rendered = play(&journal, args.model.load()?, &mut loader, Until::Bars(args.bars), &stop)?;
     write(&rendered, &name, &args.out, format, &stop)?;
     tell(&rendered, &args.out, began);
     Ok(())
@@ -77,10 +78,14 @@ pub fn replay(journal: &Path, bars: Option<u64>, out: &Path) -> Result<()> {
     let mut loader = ScriptHost::new();
     let began = Instant::now();
     let stop = stop_flag()?;
-    // In common time; a journal does not know the metres that its sets will ask for.
-    let last = entries.entries().last().map_or(0, |e| e.handed.0 / 16);
-    let bars = bars.unwrap_or(last + REPLAY_TAIL_BARS);
-    let rendered = play(&entries, models, &mut loader, bars, &stop)?;
+    // A journal that was cut off does not know its end: some bars (of common time) after the last edit, then.
+    let last = || entries.entries().last().map_or(0, |e| e.handed.0);
+    let until = match (bars, entries.end()) {
+        (Some(bars), _) => Until::Bars(bars),
+        (None, Some(end)) => Until::Step(end),
+        (None, None) => Until::Step(StepIndex(last() + 16 * REPLAY_TAIL_BARS)),
+    };
+    let rendered = play(&entries, models, &mut loader, until, &stop)?;
     write(&rendered, &journal.display().to_string(), out, format, &stop)?;
     tell(&rendered, out, began);
     Ok(())
@@ -90,10 +95,10 @@ fn play(
     journal: &Journal,
     models: Models,
     loader: &mut dyn ProgramLoader,
-    bars: u64,
+    until: Until,
     stop: &AtomicBool,
 ) -> Result<Rendered> {
-    let rendered = render(journal, opener(models), loader, bars, |_| !stop.load(Ordering::Relaxed));
+    let rendered = render_until(journal, opener(models), loader, until, |_| !stop.load(Ordering::Relaxed));
     let rendered =
         rendered.map_err(|f| anyhow::anyhow!("the set, line {}, column {}: {}", f.line, f.column, f.text))?;
     rendered.notices.iter().for_each(|n| eprintln!("{}: {}", n.source, n.text));
