@@ -101,7 +101,7 @@ impl Panels {
             let mut row = 0;
             for block in 0..blocks {
                 let count = (rows - row) / (blocks - block);
-                let count = if (rows - row) % (blocks - block) > 0 { count + 1 } else { count };
+                let count = if (rows - row).is_multiple_of(blocks - block) { count } else { count + 1 };
                 let place = row * out_stride + p * LANES;
                 block_product(count, &a[row * a_stride..], a_stride, panel, &mut out[place..], out_stride);
                 row += count;
@@ -237,7 +237,7 @@ pub fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (exp(2.0 * x) + 1.0)
 }
 
-const GELU_A: f32 = 0.797_884_56;
+const GELU_A: f32 = 0.797_884_6;
 const GELU_B: f32 = 0.044_715;
 
 /// GELU in its tanh form, and its slope.

@@ -117,7 +117,7 @@ fn notes(steering: &Steering, role: Role, step: u64) -> Vec<RollNote> {
             (38, matches!(at, 7 | 9) && unit(1) < 0.4, 38.0),
             (42, at != 14 && (at.is_multiple_of(2) || unit(2) < 0.35), if at.is_multiple_of(4) { 96.0 } else { 52.0 }),
             (46, at == 14 && unit(3) < 0.7, 84.0),
-            (51, step % 64 == 0, 100.0),
+            (51, step.is_multiple_of(64), 100.0),
         ]
         .iter()
         .filter(|hit| hit.1)

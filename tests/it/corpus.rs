@@ -206,7 +206,7 @@ fn missing_folders_are_named_and_empty_ones_are_empty() {
     let folder = Folder::new("missing");
     let error = load_with_cache(&[folder.0.join("nowhere")], None, &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
-    assert_eq!(load_with_cache(&[folder.0.clone()], None, &mut |_| {}).unwrap().pieces.len(), 0);
+    assert_eq!(load_with_cache(std::slice::from_ref(&folder.0), None, &mut |_| {}).unwrap().pieces.len(), 0);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn progress_ends_with_every_file_done() {
         folder.put(&format!("music/{i}.mid"), b"");
     }
     let mut seen = Vec::new();
-    load_with_cache(&[folder.0.clone()], None, &mut |p| seen.push((p.done, p.total))).unwrap();
+    load_with_cache(std::slice::from_ref(&folder.0), None, &mut |p| seen.push((p.done, p.total))).unwrap();
     assert_eq!(seen, [(64, 70), (70, 70)]);
 }
 

@@ -69,11 +69,13 @@ fn mouse(kind: MouseEventKind, x: u16, y: u16) -> Event {
 }
 
 fn commands(effects: &[Effect]) -> Vec<&Command> {
-    let of = |e| match e {
-        &Effect::Command(ref c) => Some(c),
-        _ => None,
-    };
-    effects.iter().filter_map(of).collect()
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Command(command) => Some(command),
+            _ => None,
+        })
+        .collect()
 }
 
 fn edits(effects: &[Effect]) -> Vec<(Edit, When)> {

@@ -15,6 +15,9 @@ use ricercar::time::{Metre, Nanos};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// What a storm left: tapes by device, the journal, late and silent steps, engine faults.
+type Storm = (Vec<(String, Tape)>, Journal, (u64, u64), u64);
+
 /// How much goes wrong.
 #[derive(Clone, Copy, PartialEq)]
 enum Weather {
@@ -197,7 +200,7 @@ impl Sim {
     }
 
     /// Plays until this bar, stops, and gives what was heard.
-    fn run(mut self, bars: u64) -> (Vec<(String, Tape)>, Journal, (u64, u64), u64) {
+    fn run(mut self, bars: u64) -> Storm {
         let load = Command::LoadScript { name: "set".into(), text: "1".into(), when: When::Now };
         self.stage.session.obey(load, &mut self.loader, &mut || false);
         self.conduct(u64::MAX);
@@ -222,7 +225,7 @@ impl Sim {
 }
 
 /// Runs the simulation and says which seed it was when something breaks.
-fn simulate(seed: u64, weather: Weather, bars: u64) -> (Vec<(String, Tape)>, Journal, (u64, u64), u64) {
+fn simulate(seed: u64, weather: Weather, bars: u64) -> Storm {
     let run = std::panic::catch_unwind(|| Sim::new(seed, weather).run(bars));
     run.unwrap_or_else(|_| panic!("simulation with seed {seed} broke"))
 }
