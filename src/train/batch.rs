@@ -14,8 +14,12 @@ use crate::time::{BarMap, Place, StepIndex};
 use crate::token::{self, Bag, Conditions, Scene, classes};
 use std::sync::Arc;
 
-/// Weights of a note's duration, velocity and offset in the loss, beside 1 for a decision.
-const DETAIL_WEIGHTS: [f32; 3] = [1.0, 0.4, 0.4];
+/// Weight of a note's duration in the loss, beside 1 for a decision.
+const DURATION_WEIGHT: f32 = 1.0;
+/// Weight of a velocity, where the corpus has any.
+const VELOCITY_WEIGHT: f32 = 0.4;
+/// Weights of an offset: performed (human timing), and notated, where it says "on the grid" or "triplet".
+const OFFSET_WEIGHTS: [f32; 2] = [0.4, 0.15];
 /// Steps at the start of a window inside a piece that are heard but not scored.
 pub const WARM_STEPS: u32 = 8;
 
@@ -297,8 +301,11 @@ impl RoleLists {
         self.details.duration.push(duration as u8);
         self.details.velocity.push(classes::velocity_class(note.velocity) as u8);
         self.details.offset.push(classes::offset_class(note.offset_ticks) as u8);
-        let known = [role.is_pitched(), piece.has_velocity, piece.is_performed];
-        self.details.weight.push(std::array::from_fn(|k| if known[k] { DETAIL_WEIGHTS[k] } else { 0.0 }));
+        self.details.weight.push([
+            if role.is_pitched() { DURATION_WEIGHT } else { 0.0 },
+            if piece.has_velocity { VELOCITY_WEIGHT } else { 0.0 },
+            OFFSET_WEIGHTS[usize::from(!piece.is_performed)],
+        ]);
     }
 }
 

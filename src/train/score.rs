@@ -101,14 +101,15 @@ pub fn score(net: &Net, pieces: &[&Prepared], told: Told, stop: &AtomicBool) -> 
             for (nats, (_, role)) in pass.decisions.iter().zip(&owners.decisions) {
                 tally.of_mut(*role).choice += bits(*nats);
             }
-            for ((nats, (_, role)), weight) in pass.details.iter().zip(&owners.notes).zip(&batch.details.weight) {
+            for (nats, (window, role)) in pass.details.iter().zip(&owners.notes) {
+                let piece = lot[*window as usize].piece;
                 let role = tally.of_mut(*role);
                 role.notes += 1;
                 role.duration += bits(nats[0]);
-                role.velocity += if weight[1] > 0.0 { bits(nats[1]) } else { 0.0 };
-                role.velocity_notes += u64::from(weight[1] > 0.0);
-                role.offset += if weight[2] > 0.0 { bits(nats[2]) } else { 0.0 };
-                role.offset_notes += u64::from(weight[2] > 0.0);
+                role.velocity += if piece.has_velocity { bits(nats[1]) } else { 0.0 };
+                role.velocity_notes += u64::from(piece.has_velocity);
+                role.offset += if piece.is_performed { bits(nats[2]) } else { 0.0 };
+                role.offset_notes += u64::from(piece.is_performed);
             }
         }
     }
