@@ -1,30 +1,36 @@
 #!/usr/bin/env python3
-"""Training speed: the band net here against the same net in PyTorch on the CPU, in turns, one thread.
+"""Training speed: the band net here against the same net in PyTorch on the CPU, in turns, one thread each.
 
-    benches/torch_train.py [--rounds 5] [--updates 3] [--threads 1] [--hidden 256] [--env DIR] [--ours COMMAND]
+    benches/torch_train.py [--rounds 5] [--env DIR] [--ours COMMAND]
 
 Makes a throw-away environment with PyTorch in DIR (default: a temporary folder that is removed at the end; the
 download is large), then runs both sides in turns and prints medians and their ratio. Processor time is what counts
-on a busy machine; wall time is printed beside it. COMMAND prints one line of JSON with `steps_per_s` and
-`steps_per_cpu_s` and is called with UPDATES THREADS HIDDEN behind it.
+on a busy machine; wall time is printed beside it. COMMAND prints the JSON of `ricercar bench train --json`.
 """
-import argparse, json, os, shutil, subprocess, sys, tempfile, venv
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
 
 FEATURES, CONTEXT, SOUNDS = 961, 1228, 277
 EMBED, DECIDE, DETAIL = 96, 256, 128
-STEP_IDS, SHARED_IDS, BATCH, WINDOW = 40, 24, 32, 128
+STEP_IDS, SHARED_IDS, BATCH, WINDOW, HIDDEN, UPDATES = 40, 24, 32, 128, 256, 5
 
 
-def torch_side(updates, threads, hidden):
+def torch_side():
     """One measurement in this process, which runs inside the environment: the child of `main`."""
     import time
     import torch
     from torch import nn
     from torch.nn import functional as F
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     torch.manual_seed(0)
-    rows = BATCH * WINDOW
+    rows, hidden = BATCH * WINDOW, HIDDEN
 
     class Net(nn.Module):
         def __init__(self):
@@ -84,7 +90,7 @@ def torch_side(updates, threads, hidden):
     net = Net()
     adam = torch.optim.AdamW(net.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=0.03, fused=True)
     wall, cpu = [], []
-    for i in range(updates + 1):
+    for i in range(UPDATES + 1):
         began, cpu_began = time.perf_counter(), time.process_time()
         loss = net(batch)
         adam.zero_grad()
@@ -95,44 +101,41 @@ def torch_side(updates, threads, hidden):
             wall.append(time.perf_counter() - began)
             cpu.append(time.process_time() - cpu_began)
     middle = lambda x: rows / sorted(x)[len(x) // 2]
-    print(json.dumps({"steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": float(loss), "torch": torch.__version__}))
+    print(json.dumps({"steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": loss.item(), "torch": torch.__version__}))
 
 
-def last_json(command, environment):
+def measure(command, environment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    seen = json.loads(done.stdout)
+    if isinstance(seen, list):
+        values = [figure["value"] for figure in seen if figure["bench"] == "train"]
+        seen = {"steps_per_s": values[0], "steps_per_cpu_s": values[1]}
+    return seen
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--env")
-    parser.add_argument("--ours", default="cargo run -q --release --example band_bench --")
+    parser.add_argument("--ours", default="cargo run -q --release -- bench train --json")
     parser.add_argument("--torch-side", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.torch_side:
-        return torch_side(args.updates, args.threads, args.hidden)
+        return torch_side()
     folder = args.env or tempfile.mkdtemp(prefix="ricercar-torch-")
     try:
         python = os.path.join(folder, "bin", "python")
         if not os.path.exists(python):
             venv.create(folder, with_pip=True)
             subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "torch", "numpy"], check=True)
-        environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads), "CANDLE_NUM_THREADS": str(args.threads)}
-        numbers = [str(n) for n in (args.updates, args.threads, args.hidden)]
-        sides = {
-            "ours": args.ours.split() + numbers,
-            "torch": [python, os.path.abspath(__file__), "--torch-side", "--updates", numbers[0], "--threads", numbers[1], "--hidden", numbers[2]],
-        }
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "CANDLE_NUM_THREADS": "1"}
+        sides = {"ours": args.ours.split(), "torch": [python, os.path.abspath(__file__), "--torch-side"]}
         seen = {"ours": [], "torch": []}
         for turn in range(args.rounds):
             for name, command in sides.items():
-                seen[name].append(last_json(command, environment))
+                seen[name].append(measure(command, environment))
                 one = seen[name][-1]
                 print(f"round {turn + 1} {name:5} {one['steps_per_cpu_s']:8.0f} steps/cpu-s {one['steps_per_s']:8.0f} steps/s", flush=True)
         for kind in ("steps_per_cpu_s", "steps_per_s"):
