@@ -150,10 +150,10 @@ pub fn train(
     let mut run = Run::begin(config, corpus, &pieces, out, styles)?;
     report(run.start_report(pieces.len(), valid.len()));
     let stopped = run.updates(&pieces, &valid, report, stop)?;
-    let tally = run.check(&valid, usize::MAX, report, &AtomicBool::new(stopped))?;
-    run.save(corpus, tally.filter(|_| !stopped))?;
+    let tally = if stopped { None } else { run.check(&valid, usize::MAX, report, stop)? };
+    run.save(tally)?;
     report(Report::Saved { path: run.model(), updates: run.optimiser.updates });
-    let valid = tally.filter(|_| !stopped).map(|t| t.all().per_note());
+    let valid = tally.map(|t| t.all().per_note());
     Ok(Outcome { model: run.model(), updates: run.optimiser.updates, valid, stopped })
 }
 
@@ -366,7 +366,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Bits a note of the averaged weights on (some of) the valid pieces, told the style only.
+    /// Bits a note of the averaged weights on (some of) the valid pieces, told the style only; `None` when stopped
+    /// halfway, since part of the pieces says nothing.
     fn check(
         &self,
         valid: &[Prepared],
@@ -381,11 +382,14 @@ impl<'a> Run<'a> {
         let averages = self.optimiser.moments.iter().map(|m| m.average.clone()).collect();
         let net = Net::with_values(self.net.shape, averages, &self.pool)?;
         let tally = score(&net, &some, Told::STYLE, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         report(Report::Valid { update: self.optimiser.updates, pieces: some.len(), tally });
         Ok(Some(tally))
     }
 
-    fn save(&self, _: &Corpus, tally: Option<Tally>) -> Result<(), TrainError> {
+    fn save(&self, tally: Option<Tally>) -> Result<(), TrainError> {
         self.save_checkpoint()?;
         self.save_model(tally)
     }
