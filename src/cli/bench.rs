@@ -39,6 +39,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "audio", run: audio },
     Bench { name: "screen", run: screen },
     Bench { name: "train", run: training },
+    Bench { name: "jack", run: jack },
     Bench { name: "memory", run: memory },
 ];
 
@@ -164,6 +165,35 @@ fn training(figures: &mut Vec<Figure>) -> Result<()> {
     if let Some(cpu) = speed.steps_per_cpu_s {
         figures.push(figure("train", "the same, by processor time", cpu, "steps/s", None));
     }
+    Ok(())
+}
+
+/// Timing over JACK with the models running beside it; left out, aloud, where no server answers.
+#[cfg(feature = "jack")]
+fn jack(figures: &mut Vec<Figure>) -> Result<()> {
+    let models = loaded()?;
+    let work = move || {
+        if let Some(kind) = engine_named("lstm") {
+            // A model that fails shows in the other benches; here it is only a load.
+            let _ = engine::bench::step(&mut || (kind.open)(&models), 16);
+        }
+    };
+    match crate::player::bench::jack(600, 0, Some(Box::new(work))) {
+        Ok(f) => {
+            let period = format!("arrival off the plan, period {}, models running", f.period);
+            figures.push(figure("jack", &format!("{period}, p50"), f.jitter_us[0], "us", None));
+            figures.push(figure("jack", &format!("{period}, p99"), f.jitter_us[2], "us", Some("<= 50")));
+            figures.push(figure("jack", &format!("{period}, max"), f.jitter_us[3], "us", None));
+            figures.push(figure("jack", "notes heard of 600", f.notes.1 as f64, "", None));
+        }
+        Err(why) => eprintln!("jack: left out: {why}"),
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "jack"))]
+fn jack(_figures: &mut Vec<Figure>) -> Result<()> {
+    eprintln!("jack: left out: this build has no JACK");
     Ok(())
 }
 
