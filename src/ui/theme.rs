@@ -205,7 +205,7 @@ fn nearest_256((r, g, b): Rgb) -> u8 {
     let (i, j, k) = (near(r), near(g), near(b));
     let cube = (LEVELS[i], LEVELS[j], LEVELS[k]);
     let mean = (u32::from(r) + u32::from(g) + u32::from(b)) / 3;
-    let grey = mean.saturating_sub(3).div_ceil(10).min(23) as u8;
+    let grey = (mean.saturating_sub(3) / 10).min(23) as u8;
     let level = 8 + 10 * grey;
     if far((level, level, level)) < far(cube) { 232 + grey } else { (16 + 36 * i + 6 * j + k) as u8 }
 }
