@@ -196,6 +196,7 @@ fn signal_out(signal: &Signal) -> Value {
     match &**moving {
         Moving::Sine { low, high, period_steps } => json!(["sine", f(low), f(high), f(period_steps)]),
         Moving::Ramp { from, to, period_steps } => json!(["ramp", f(from), f(to), f(period_steps)]),
+        Moving::Rise { from, to, period_steps } => json!(["rise", f(from), f(to), f(period_steps)]),
         Moving::Walk { low, high, period_steps, id } => json!(["walk", f(low), f(high), f(period_steps), id]),
         Moving::Steps { values, each_steps } => json!(["steps", all(values), f(each_steps)]),
         Moving::Choose { values, each_steps, id } => json!(["choose", all(values), f(each_steps), id]),
@@ -220,6 +221,7 @@ fn signal_in(v: &Value, depth: usize) -> Option<Signal> {
     let moving = match v[0].as_str()? {
         "sine" => Moving::Sine { low: f(1)?, high: f(2)?, period_steps: f(3)? },
         "ramp" => Moving::Ramp { from: f(1)?, to: f(2)?, period_steps: f(3)? },
+        "rise" => Moving::Rise { from: f(1)?, to: f(2)?, period_steps: f(3)? },
         "walk" => Moving::Walk { low: f(1)?, high: f(2)?, period_steps: f(3)?, id: v[4].as_u64()? },
         "steps" => Moving::Steps { values: all(1)?, each_steps: f(2)? },
         "choose" => Moving::Choose { values: all(1)?, each_steps: f(2)?, id: v[3].as_u64()? },
@@ -254,6 +256,7 @@ mod test {
             f(0.1),
             f(f32::NAN),
             Moving::Ramp { from: 1.0, to: -1.0, period_steps: 16.0 }.into(),
+            Moving::Rise { from: 0.1, to: 0.9, period_steps: 128.0 }.into(),
             Moving::Walk { low: 0.0, high: 1e-30, period_steps: 16.0, id: u64::MAX }.into(),
             Moving::Steps { values: vec![1.0, 0.3], each_steps: 4.0 }.into(),
             Moving::Choose { values: vec![], each_steps: 4.0, id: 3 }.into(),

@@ -5,7 +5,7 @@ use super::host::{CALL_DEPTH_MAX, OPERATIONS_MAX};
 use super::near::{did_you_mean, nearest};
 use crate::limits::SCRIPT_DEADLINE_MS;
 use crate::steer::{CONTROLS, ScriptFault, control_named};
-use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
 
 /// A fault at a position.
 pub(super) fn at(position: Position, text: impl Into<String>) -> ScriptFault {
@@ -20,19 +20,34 @@ pub(super) fn panicked(doing: &str) -> ScriptFault {
 
 /// A text that is no script.
 pub(super) fn of_parse(error: &ParseError, text: &str) -> ScriptFault {
-    at(error.position(), parse_sentence(error.err_type(), text))
+    let (lines, at_end) =
+        (text.trim_end().lines().count(), matches!(error.err_type(), ParseErrorType::MissingToken(..)));
+    let place = error.position();
+    let is_last = place.line().is_some_and(|l| l > lines || (l == lines && is_past(text, l, place.position())));
+    if at_end && is_last {
+        return at(place, "the set ends in the middle: ) or } or ; is missing");
+    }
+    at(place, parse_sentence(error.err_type(), text))
+}
+
+/// True when nothing but white space stands in this line from this column on.
+fn is_past(text: &str, line: usize, column: Option<usize>) -> bool {
+    let rest = text.lines().nth(line.saturating_sub(1)).unwrap_or("");
+    rest.chars().skip(column.unwrap_or(1).saturating_sub(1)).all(char::is_whitespace)
 }
 
 fn parse_sentence(error: &ParseErrorType, text: &str) -> String {
     match error {
-        ParseErrorType::UnexpectedEOF => "the set ends in the middle: a bracket or a brace is not closed".into(),
+        ParseErrorType::UnexpectedEOF => "the set ends in the middle: a value, a bracket or a brace is missing".into(),
         ParseErrorType::VariableUndefined(name) => no_variable(name, text),
+        ParseErrorType::Reserved(word) if word == "#" => "'#' cannot be used here: a comment begins with //".into(),
         ParseErrorType::Reserved(word) => format!("'{word}' cannot be used here: rhai keeps that word for itself"),
         ParseErrorType::ExprTooDeep => "this is nested too deeply: give the inner pieces names with let".into(),
         ParseErrorType::MissingToken(token, why) => format!("'{token}' is missing {why}"),
         ParseErrorType::AssignmentToInvalidLHS(_) => {
             "this cannot be assigned to: give it a name, as in let lead = part(\"lead\"); lead.density = 0.5;".into()
         }
+        ParseErrorType::BadInput(LexError::MalformedChar(_)) => "a text stands in double quotes, as in \"lead\"".into(),
         ParseErrorType::BadInput(error) => sentence(&error.to_string()),
         other => sentence(&other.to_string()),
     }
@@ -100,7 +115,10 @@ fn no_variable(name: &str, text: &str) -> String {
     if functions().any(|f| f.name == name) || control_named(name).is_some() {
         return format!("'{name}' is a function: write {}", usage(name));
     }
-    format!("there is no variable '{name}'{}", did_you_mean(name, known))
+    match nearest(name, known) {
+        Some(near) => format!("there is no variable '{name}'; did you mean '{near}'?"),
+        None => format!("there is no variable '{name}': a new one begins with let, as in let {name} = ..."),
+    }
 }
 
 /// Names that stand after a keyword. A rough look at the text is enough for a hint.
@@ -159,10 +177,13 @@ fn no_property(message: &str) -> String {
     if functions().any(|f| f.name == name) {
         return format!("'{name}' is a function: write {}", usage(name));
     }
+    if control_named(name).is_some() {
+        return format!("'{name}' belongs to the whole set: write {}", usage(name));
+    }
     let names = CONTROLS.iter().filter(|c| c.scope == crate::steer::Scope::Part).map(|c| c.name);
     match nearest(name, names.chain(functions().map(|f| f.name))) {
         Some(near) => format!("a part has no '{name}'; did you mean '{near}'?"),
-        None => format!("a part has no '{name}'; press ? for the list of controls"),
+        None => format!("a part has no '{name}'; F1 has the list of controls"),
     }
 }
 

@@ -252,6 +252,13 @@ every(4).bars(|| lead.hold(2));
         let mut wrong = Vec::new();
         for (text, line, column, words) in [
             ("tempo(112;", 1, 10, "missing"),
+            ("tempo(112", 1, 0, "ends in the middle"),
+            ("let lead = part(\"lead\");\nevery(4).bars(|| { lead.mute() ", 2, 0, "ends in the middle"),
+            ("lead = part(\"lead\");", 1, 1, "begins with let"),
+            ("part('lead');", 1, 6, "double quotes"),
+            ("# comment", 1, 1, "begins with //"),
+            ("let a = part(\"a\"); a.tempo = 1;", 1, 22, "whole set: write tempo(112)"),
+            ("let a = sine(0, 1) > 0.5;", 1, 0, "cannot be compared"),
             ("let a = 1;\ntempoo(112);", 2, 1, "there is no function 'tempoo'; did you mean 'tempo'?"),
             ("let lead = part(\"lead\");\nlead.temprature = 1;", 2, 6, "did you mean 'temperature'?"),
             ("let lead = part(\"lead\");\nled.mute();", 2, 1, "did you mean 'lead'?"),

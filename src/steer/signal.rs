@@ -31,6 +31,8 @@ pub enum Moving {
     Sine { low: f32, high: f32, period_steps: f32 },
     /// A straight line that starts again each period.
     Ramp { from: f32, to: f32, period_steps: f32 },
+    /// A straight line from the start of the section, once; then it stays.
+    Rise { from: f32, to: f32, period_steps: f32 },
     /// Random values met smoothly, one each period.
     Walk { low: f32, high: f32, period_steps: f32, id: u64 },
     /// One value after another, each for some steps.
@@ -106,6 +108,7 @@ impl Moving {
         match &mut moving {
             Moving::Sine { period_steps, .. }
             | Moving::Ramp { period_steps, .. }
+            | Moving::Rise { period_steps, .. }
             | Moving::Walk { period_steps, .. } => {
                 *period_steps = steps;
             }
@@ -136,6 +139,10 @@ impl Moving {
                 low + (high - low) * (0.5 + 0.5 * sine_of_turn(phase(*period_steps).1))
             }
             Moving::Ramp { from, to, period_steps } => from + (to - from) * phase(*period_steps).1,
+            Moving::Rise { from, to, period_steps } => {
+                let way = m.steps_in_section as f64 / f64::from(period_steps.max(PERIOD_MIN));
+                from + (to - from) * way.min(1.0) as f32
+            }
             Moving::Walk { low, high, period_steps, id } => {
                 let (index, t) = phase(*period_steps);
                 let smooth = t * t * (3.0 - 2.0 * t);
@@ -177,7 +184,9 @@ fn sine_of_turn(turn: f32) -> f32 {
     let t = if t > 0.25 { 0.5 - t } else { t };
     let x = t * std::f32::consts::TAU;
     let x2 = x * x;
-    sign * x * (1.0 - x2 / 6.0 * (1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0))))
+    let sine = x * (1.0 - x2 / 6.0 * (1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0))));
+    // The polynomial ends a hair above 1: a knob's bounds are bounds.
+    sign * sine.min(1.0)
 }
 
 #[cfg(test)]
@@ -209,6 +218,12 @@ mod test {
             assert_eq!(at(&walk, step), at(&walk.clone(), step));
         }
         assert!((0..100).any(|s| at(&choose, s * 4) == 1.0) && (0..100).any(|s| at(&choose, s * 4) == 2.0));
+    }
+
+    #[test]
+    fn a_rise_goes_once_and_stays() {
+        let s: Signal = Moving::Rise { from: 1.0, to: 3.0, period_steps: 16.0 }.into();
+        assert_eq!([0, 8, 16, 900].map(|step| at(&s, step)), [1.0, 2.0, 3.0, 3.0]);
     }
 
     #[test]

@@ -259,7 +259,12 @@ impl App {
         for (_, rect) in &self.plan.panes {
             if rect.right() + 1 < area.right() {
                 for y in rect.top()..rect.bottom() {
-                    let symbol = if y == rect.top() { "┬" } else { "│" };
+                    let is_top = |r: &Rect| r.top() == y && r.left() == rect.right() + 1;
+                    let symbol = match (y == rect.top(), self.plan.panes.iter().any(|p| is_top(&p.1))) {
+                        (true, true) => "┬",
+                        (true, false) => "┤",
+                        _ => "│",
+                    };
                     buf[(rect.right(), y)].set_symbol(symbol).set_style(self.theme.grid());
                 }
             }

@@ -61,7 +61,7 @@ fn stacked(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
 }
 
 fn two_columns(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
-    let (left, right) = cut_left(body, part(body.width, 58));
+    let (left, right) = cut_left(body, part(body.width, if body.width < 160 { 54 } else { 58 }));
     let roll_share = if body.height < 40 && focus != Pane::Parts { 58 } else { 54 };
     let (roll, parts) = cut_top(left, part(left.height, roll_share));
     let foot = (body.height / 4).clamp(6, 11);

@@ -132,11 +132,12 @@ fn block(symbol: &str) -> Option<(f32, f32, f32, f32)> {
     })
 }
 
-/// Lines from top to bottom, and where a line goes right and left from the middle.
-fn upright(symbol: &str) -> Option<bool> {
+/// Lines from top to bottom: the share of the cell where they begin, and how far a line goes across.
+fn upright(symbol: &str) -> Option<(f32, f32)> {
     match symbol {
-        "│" | "╎" | "┊" => Some(false),
-        "┬" => Some(true),
+        "│" | "╎" | "┊" => Some((0.0, 0.0)),
+        "┬" => Some((0.47, 1.0)),
+        "┤" => Some((0.0, 0.5)),
         _ => None,
     }
 }
@@ -149,19 +150,18 @@ fn shape(out: &mut String, symbol: &str, (x, y): (f32, f32), width: f32, count: 
         for i in 0..count {
             rect(out, (x + (i as f32 + dx) * CELL.0, y, w * CELL.0, CELL.1), fill);
         }
-    } else if let Some(is_tee) = upright(symbol) {
+    } else if let Some((from, across)) = upright(symbol) {
         for i in 0..count {
             let middle = x + (i as f32 + 0.5) * CELL.0 - 0.6;
-            let (from, high) = if is_tee { (0.5, 0.5) } else { (0.0, 1.0) };
             if matches!(symbol, "╎" | "┊") {
                 for part in [0.08, 0.58] {
                     rect(out, (middle, y + part * CELL.1, 1.2, CELL.1 * 0.34), fill);
                 }
             } else {
-                rect(out, (middle, y + from * CELL.1, 1.2, CELL.1 * high), fill);
+                rect(out, (middle, y + from * CELL.1, 1.2, CELL.1 * (1.0 - from)), fill);
             }
-            if is_tee {
-                rect(out, (x + i as f32 * CELL.0, y + 0.47 * CELL.1, CELL.0, 1.2), fill);
+            if across > 0.0 {
+                rect(out, (x + i as f32 * CELL.0, y + 0.47 * CELL.1, CELL.0 * across, 1.2), fill);
             }
         }
     }

@@ -81,11 +81,29 @@ pub(super) fn ask_for_keys() {
     }
 }
 
-/// Gives the terminal back. May be called at any time, from the panic hook too, and does its work once.
+/// Gives the terminal back. May be called at any time, on any thread, from the panic hook too, and does its work once.
 pub(super) fn leave() {
     if !IS_ENTERED.swap(false, SeqCst) {
         return;
     }
+    if MINE.try_with(std::cell::Cell::get).unwrap_or(0) == OWNER.load(SeqCst) {
+        return restore();
+    }
+    // The owner may be stuck in a write to a terminal that does not read, with standard output locked: who ends the
+    // process from another thread must not wait for that for ever.
+    _ = disable_raw_mode();
+    let (tell, done) = crossbeam_channel::bounded(1);
+    let work = move || {
+        restore();
+        _ = tell.send(());
+    };
+    if std::thread::Builder::new().name("restore".into()).spawn(work).is_ok() {
+        _ = done.recv_timeout(std::time::Duration::from_millis(300));
+    }
+    turn_stderr_back();
+}
+
+fn restore() {
     // Errors are of no use here: the terminal may be gone.
     let mut out = stdout();
     if HAS_FLAGS.swap(false, SeqCst) {

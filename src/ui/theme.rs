@@ -137,6 +137,10 @@ impl Theme {
     pub fn bad(&self) -> Style {
         Style::new().fg(self.color(BAD, Color::LightRed))
     }
+    /// Errors on [`Theme::bad_back`].
+    pub fn on_bad(&self) -> Style {
+        Style::new().fg(self.color((244, 176, 180), Color::White))
+    }
     /// Signals: numbers that move.
     pub fn moving(&self) -> Style {
         Style::new().fg(self.color(VIOLET, Color::LightMagenta))

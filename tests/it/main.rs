@@ -11,5 +11,6 @@ mod jack_child;
 mod jack_rig;
 mod render;
 mod screen;
+mod sets;
 mod sim;
 mod tidy;

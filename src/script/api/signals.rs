@@ -38,6 +38,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     },
     Function {
+        name: "rise",
+        signature: "rise(from, to)",
+        unit: "",
+        range: "any two numbers",
+        doc: "Moves in a straight line once, from the start of the section (or of the set), and stays there; in one bar \
+              unless told otherwise.",
+        example: "section(\"build\", 8, || { lead.density = rise(0.1, 0.9).bars(8); });",
+        register: |engine| {
+            engine.register_fn("rise", |from: Dynamic, to: Dynamic| {
+                let (from, to) = (args::number("rise", &from)? as f32, args::number("rise", &to)? as f32);
+                moving(|period_steps, _| Moving::Rise { from, to, period_steps })
+            });
+        },
+    },
+    Function {
         name: "walk",
         signature: "walk(low, high)",
         unit: "",
@@ -140,6 +155,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             arithmetic(engine, "-", Moving::Sub);
             arithmetic(engine, "*", Moving::Mul);
             arithmetic(engine, "/", Moving::Div);
+            for word in ["<", "<=", ">", ">=", "==", "!="] {
+                no_comparison(engine, word);
+            }
             engine.register_fn("-", |of: Signal| bounded(Moving::Sub(Signal::Constant(0.0), of).into()));
         },
     },
@@ -182,6 +200,18 @@ fn arithmetic(engine: &mut Engine, word: &str, make: fn(Signal, Signal) -> Movin
     engine.register_fn(word, move |a: Signal, b: i64| bounded(make(a, number(b as f64)).into()));
     engine.register_fn(word, move |a: f64, b: Signal| bounded(make(number(a), b).into()));
     engine.register_fn(word, move |a: i64, b: Signal| bounded(make(number(a as f64), b).into()));
+}
+
+/// rhai would say false; but a signal has no value before it is played.
+fn no_comparison(engine: &mut Engine, word: &'static str) {
+    let refuse = move || -> Fallible<bool> {
+        Err(fail(format!("a signal has no value before it is played, so it cannot be compared with {word}")))
+    };
+    engine.register_fn(word, move |_: Signal, _: Signal| refuse());
+    engine.register_fn(word, move |_: Signal, _: f64| refuse());
+    engine.register_fn(word, move |_: Signal, _: i64| refuse());
+    engine.register_fn(word, move |_: f64, _: Signal| refuse());
+    engine.register_fn(word, move |_: i64, _: Signal| refuse());
 }
 
 /// The signal, unless it has grown beyond what is evaluated at every step.

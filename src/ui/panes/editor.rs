@@ -63,9 +63,9 @@ fn draw_foot(app: &App, foot: Rect, buf: &mut Buffer) {
     } else if let Some(fault) = &app.editor.fault {
         paint::clear(buf, foot, Style::new().bg(theme.bad_back()));
         let rows = paint::wrap(&fault.text, usize::from(foot.width.saturating_sub(3)));
-        paint::text(buf, foot, 1, 0, "✗", theme.bad());
+        paint::text(buf, foot, 1, 0, "✗", theme.on_bad());
         for (y, row) in rows.iter().enumerate().take(usize::from(foot.height)) {
-            paint::text(buf, foot, 3, y as u16, row, theme.bad());
+            paint::text(buf, foot, 3, y as u16, row, theme.on_bad());
         }
     }
 }
@@ -157,7 +157,7 @@ fn marks(app: &App, text: Rect, buf: &mut Buffer) {
     if let Some(y) = editor.fault.as_ref().and_then(|f| row_of(f.line)) {
         let cells = Rect { y: text.y + y, height: 1, ..text };
         buf.set_style(cells, Style::new().bg(theme.bad_back()));
-        buf.set_style(Rect { width: width.max(1), ..cells }, theme.bad().add_modifier(Modifier::BOLD));
+        buf.set_style(Rect { width: width.max(1), ..cells }, theme.on_bad().add_modifier(Modifier::BOLD));
     }
 }
 

@@ -186,6 +186,8 @@ fn span(part: &PartView, height: u16) -> (u8, u8) {
     if count >= pixels {
         return (low, count);
     }
+    // Where there is room enough, a pitch takes two half rows.
+    let pixels = if count.saturating_mul(2) <= pixels { pixels / 2 } else { pixels };
     // Room to spare: centre the notes.
     let low = low.saturating_sub((pixels - count) / 2).min(128 - pixels);
     (low, pixels)
@@ -201,10 +203,15 @@ fn pitched(app: &App, part: &PartView, axis: &Axis, field: Rect, (low, count): (
         if last < 0 || first >= columns as i64 {
             continue;
         }
-        let up = usize::from(n.note.pitch.saturating_sub(low)) * pixels / usize::from(count.max(1)).max(pixels);
-        let y = pixels - 1 - up.min(pixels - 1);
-        for x in first.max(0)..=last.min(columns as i64 - 1) {
-            grid[y * columns + x as usize] = Some(color(app, part, axis, n, x == first));
+        let up = usize::from(n.note.pitch.saturating_sub(low));
+        let (up, thick) = match usize::from(count.max(1)) {
+            c if c * 2 <= pixels => (up * 2, 2),
+            c => (up * pixels / c.max(pixels), 1),
+        };
+        for y in (0..thick).filter_map(|i| pixels.checked_sub(1 + up + i)) {
+            for x in first.max(0)..=last.min(columns as i64 - 1) {
+                grid[y * columns + x as usize] = Some(color(app, part, axis, n, x == first));
+            }
         }
     }
     for y in 0..usize::from(field.height) {

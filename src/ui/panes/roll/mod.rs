@@ -42,12 +42,15 @@ impl Axis {
     fn new(app: &App, width: u16) -> Axis {
         let snapshot = &app.sight.snapshot;
         let now = app.tick();
-        let ahead = snapshot.planned.0.saturating_sub(now.step().0).clamp(16, 160);
-        // The plan takes two thirds of the width, the past the rest.
-        let scale = (u64::from(width) * 2 / 3 / (ahead + 2)).clamp(1, 4);
+        // The whole plan is seen, whatever the place in the bar; the past takes what is left.
+        let bar = app.place().map_or(16, |p| u64::from(p.metre.bar_steps()));
+        let ahead = (u64::from(snapshot.steering.plan_bars) + 1) * bar + 4;
+        let scale = (u64::from(width) * 4 / 5 / ahead).clamp(1, 4);
+        let least = i64::from(width) / 5;
+        let head = (i64::from(width) - (ahead * scale) as i64).clamp(least, (i64::from(width) / 2).max(least));
         Axis {
             scale,
-            head: i64::from(width) * 3 / 10,
+            head,
             now_columns: (now.0 * scale / TICKS_PER_STEP) as i64,
             width,
             now,
