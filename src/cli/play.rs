@@ -74,7 +74,6 @@ fn print(notice: &Notice) {
 
 /// The performance without a screen: notices on stderr, the file watched, until a signal or the last bar.
 fn watch_without_screen(stage: &Stage, bars: Option<u64>) -> Result<()> {
-    let mut fault = None;
     loop {
         if let Ok(notice) = stage.notices.recv_timeout(Duration::from_millis(20)) {
             print(&notice);
@@ -84,14 +83,9 @@ fn watch_without_screen(stage: &Stage, bars: Option<u64>) -> Result<()> {
             stage.commands.send(Command::LoadScript { name, text, when: When::NextBar })?;
         }
         let snapshot = stage.snapshot.get();
-        if snapshot.script.error != fault {
-            fault.clone_from(&snapshot.script.error);
-            if let Some(f) = &fault {
-                eprintln!("script: error: line {}, column {}: {}", f.line, f.column, f.text);
-                if snapshot.script.generation == 0 {
-                    bail!("the set has an error, and nothing played before it");
-                }
-            }
+        // What is wrong with it is among the notices.
+        if snapshot.script.error.is_some() && snapshot.planned.0 == 0 {
+            bail!("the set has an error, and nothing played before it");
         }
         let is_over = bars.is_some_and(|bars| {
             let tick = stage.playhead.get().tick;

@@ -361,9 +361,12 @@ fn a_bad_script_changes_nothing_and_its_line_is_known() {
         assert_eq!(notes(&s, "lead", 0..32), before);
         assert!(s.take_notices().iter().any(|n| n.text.contains("x.rhai") && n.text.contains("last good set")));
     }
+    // On a slow machine the trial is cut short; that is no fault of the set.
     let slow = Command::LoadScript { name: "slow".into(), text: "4".into(), when: When::Now };
     s.obey(slow, &mut SeedLoader, &mut || true);
-    assert!(s.take_notices().iter().any(|n| n.text.contains("longer than")));
+    s.plan_all();
+    let status = s.snapshot((0, 0)).script;
+    assert_eq!((status.generation, status.error), (2, None));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const PORT: &str = "test_in";
 
 /// Writes a line past the test harness, at once.
-fn say(line: std::fmt::Arguments<'_>) {
+pub fn say(line: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}");
     let _ = out.flush();
@@ -38,7 +38,7 @@ impl ProcessHandler for Recorder {
 }
 
 /// Opens a client, waiting for the server to come up.
-fn client(name: &str) -> Client {
+pub fn client(name: &str) -> Client {
     jack::set_logger(jack::LoggerType::None);
     let until = Instant::now() + Duration::from_secs(20);
     loop {

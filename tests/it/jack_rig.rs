@@ -74,15 +74,30 @@ impl Server {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         die_with_us(&mut command);
         let mut process = command.spawn().unwrap();
-        let (tell, lines) = channel();
-        let out = BufReader::new(process.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                let _ = tell.send(line);
-            }
-        });
+        let lines = lines_of(process.stdout.take().unwrap());
         Part { process, lines }
     }
+
+    /// Starts the instrument itself; the lines are those of its stderr.
+    pub fn program(&self, args: &[&str]) -> Part {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ricercar"));
+        command.args(args).env("JACK_DEFAULT_SERVER", &self.name).env("JACK_NO_START_SERVER", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        die_with_us(&mut command);
+        let mut process = command.spawn().unwrap();
+        let lines = lines_of(process.stderr.take().unwrap());
+        Part { process, lines }
+    }
+}
+
+fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (tell, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            let _ = tell.send(line);
+        }
+    });
+    lines
 }
 
 impl Drop for Server {
@@ -132,6 +147,21 @@ impl Part {
         let until = Instant::now() + PATIENCE;
         while self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
             assert!(Instant::now() < until, "signal {with} did not end it");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Part {
+    /// Waits until it ends by itself; true when it says that all was well.
+    pub fn ends_well(mut self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.process.try_wait() {
+                Ok(Some(status)) => return status.success(),
+                Ok(None) => assert!(Instant::now() < until, "it does not end"),
+                Err(error) => panic!("{error}"),
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -1,5 +1,7 @@
 //! The one integration binary: `mod` lines only.
 
+#[cfg(all(unix, feature = "jack"))]
+mod clicks;
 mod contract_engines;
 mod contract_outputs;
 mod corpus;
@@ -9,8 +11,13 @@ mod jack;
 mod jack_child;
 #[cfg(all(unix, feature = "jack"))]
 mod jack_rig;
+#[cfg(all(unix, feature = "jack"))]
+mod play;
+#[cfg(unix)]
+mod pty;
 mod render;
 mod screen;
 mod sets;
 mod sim;
+mod take;
 mod tidy;
