@@ -16,6 +16,9 @@ use crate::steer::{OutSpec, ProgramLoader, ScriptFault, When};
 use crate::time::{StepIndex, Tick};
 use std::path::Path;
 
+/// The most deadlines of the player before a step that it has to make up.
+const WAKES_MAX: usize = 10_000;
+
 /// Everything that a rendered set played.
 #[derive(Clone, Debug)]
 pub struct Rendered {
@@ -79,6 +82,9 @@ pub fn render_until(
     let end = loop {
         // What was done before this step was handed over is done before it is handed over again.
         while let Some(entry) = entries.next_if(|e| e.handed <= stage.session.handed()) {
+            if entry.what == What::Missed && fill_in(&mut stage) {
+                continue;
+            }
             redo(&mut stage.session, &entry.what, loader)?;
         }
         stage.session.plan_all();
@@ -125,6 +131,24 @@ fn redo(session: &mut Session, what: &What, loader: &mut dyn ProgramLoader) -> R
         What::End => {}
     }
     Ok(())
+}
+
+/// The player is left without its next step, as it was on stage: it plays from its own memory, and says so. False when it
+/// does not.
+fn fill_in(stage: &mut Stage<Score>) -> bool {
+    let step = stage.session.handed();
+    // Events before the step come first, each in its time.
+    for _ in 0..WAKES_MAX {
+        if stage.core.wake_at().is_none() {
+            break;
+        }
+        stage.wake();
+        stage.hear();
+        if stage.session.handed() > step {
+            return true;
+        }
+    }
+    false
 }
 
 impl Rendered {

@@ -5,7 +5,7 @@
 use super::jack_child::{client, say};
 use super::jack_rig::Server;
 use jack::{AudioIn, Client, Control, Port, PortFlags, ProcessHandler, ProcessScope};
-use ricercar::audio::{AudioStream, SlotParam, SynthEvent, TimedSynthEvent, sound_named};
+use ricercar::audio::{AudioStream, SlotParam, Synth, SynthEvent, TimedSynthEvent, sound_named};
 use ricercar::output::clock;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -37,8 +37,31 @@ fn freewheel(client: &Client, is_on: bool) {
     assert_eq!(failed, 0);
 }
 
+/// Says where sounds begin after a silence.
+#[derive(Default)]
+struct Onsets {
+    frame: u64,
+    quiet: u64,
+    found: u64,
+}
+
+impl Onsets {
+    fn listen(&mut self, word: &str, sample: f32) {
+        if sample.abs() < 1e-3 {
+            self.quiet += 1;
+        } else {
+            if self.quiet > APART / 4 {
+                say(format_args!("{word} {}", self.frame));
+                self.found += 1;
+            }
+            self.quiet = 0;
+        }
+        self.frame += 1;
+    }
+}
+
 /// What the child does: plays clicks on the synth, listens to them, and says at which frames they began.
-pub fn clicks(is_freewheel: bool) {
+pub fn clicks() {
     drop(client("waiting"));
     let (stream, mut feed) = AudioStream::open(Some("jack"), clock::base()).unwrap();
     let client = client("ear");
@@ -55,42 +78,38 @@ pub fn clicks(is_freewheel: bool) {
     let kit = sound_named("kit").unwrap();
     // Dry, so that each click is over before the next.
     let dry = |param| SynthEvent::Param { slot: 0, param, value: 0.0 };
-    for event in [SynthEvent::Sound { slot: 0, sound: kit }, dry(SlotParam::ReverbSend), dry(SlotParam::DelaySend)] {
-        feed.send(TimedSynthEvent { at_frame: 0, event }).unwrap();
-    }
+    let mut events: Vec<_> =
+        [SynthEvent::Sound { slot: 0, sound: kit }, dry(SlotParam::ReverbSend), dry(SlotParam::DelaySend)]
+            .map(|event| TimedSynthEvent { at_frame: 0, event })
+            .into();
     for i in 0..CLICKS {
-        let on = SynthEvent::NoteOn { slot: 0, pitch: RIM, velocity: 127 };
-        feed.send(TimedSynthEvent { at_frame: first + i * APART, event: on }).unwrap();
-        let off = SynthEvent::NoteOff { slot: 0, pitch: RIM };
-        feed.send(TimedSynthEvent { at_frame: first + i * APART + 480, event: off }).unwrap();
+        let event = SynthEvent::NoteOn { slot: 0, pitch: RIM, velocity: 127 };
+        events.push(TimedSynthEvent { at_frame: first + i * APART, event });
     }
-    if is_freewheel {
-        freewheel(ear.as_client(), true);
+    for event in &events {
+        feed.send(*event).unwrap();
     }
-    let (mut frame, mut quiet, mut found) = (0u64, 0u64, 0);
+    freewheel(ear.as_client(), true);
+    let mut live = Onsets::default();
     let until = Instant::now() + Duration::from_secs(25);
-    while found < CLICKS && Instant::now() < until {
+    while live.found < CLICKS && Instant::now() < until {
         let Ok(block) = told.recv_timeout(Duration::from_secs(5)) else {
-            say(format_args!("STALL after {frame} frames, {} callbacks, {:?}", feed.callbacks(), stream.health()));
+            let (callbacks, health) = (feed.callbacks(), stream.health());
+            say(format_args!("STALL after {} frames, {callbacks} callbacks, {health:?}", live.frame));
             break;
         };
-        for sample in block {
-            if sample.abs() > 1e-3 {
-                if quiet > APART / 4 {
-                    say(format_args!("ONSET {frame}"));
-                    found += 1;
-                }
-                quiet = 0;
-            } else {
-                quiet += 1;
-            }
-            frame += 1;
-        }
+        block.into_iter().for_each(|sample| live.listen("HEARD", sample));
+    }
+    // The same events on a synth without a server: what must have been heard.
+    let mut synth = Synth::new(feed.sample_rate_hz());
+    events.into_iter().for_each(|event| _ = synth.schedule(event));
+    let (mut offline, mut block) = (Onsets::default(), [0.0; 1024]);
+    while offline.found < CLICKS && offline.frame < first + (CLICKS + 2) * APART {
+        synth.render(&mut block);
+        block.iter().step_by(2).for_each(|sample| offline.listen("RENDERED", *sample));
     }
     say(format_args!("END late {} xruns {}", feed.meters().late_events, feed.meters().xruns));
-    if is_freewheel {
-        freewheel(ear.as_client(), false);
-    }
+    freewheel(ear.as_client(), false);
     drop(ear);
     drop(stream);
 }
@@ -98,15 +117,19 @@ pub fn clicks(is_freewheel: bool) {
 #[test]
 fn in_freewheel_every_note_of_the_synth_begins_at_its_frame() {
     let Some(server) = Server::start(512) else { return };
-    let child = server.child("clicks freewheel");
-    let mut onsets: Vec<u64> = Vec::new();
-    while onsets.len() < CLICKS as usize {
-        let Some(line) = child.line("ONSET", Duration::from_secs(30)) else { break };
-        onsets.push(line.parse().unwrap());
-    }
-    assert_eq!(onsets.len(), CLICKS as usize, "{onsets:?}");
-    let wrong: Vec<i64> =
-        (0..CLICKS).zip(&onsets).map(|(i, at)| (at - onsets[0]) as i64 - (i * APART) as i64).collect();
+    let child = server.child("clicks");
+    let onsets = |word| -> Vec<u64> {
+        let lines = (0..CLICKS).map_while(|_| child.line(word, Duration::from_secs(30)));
+        lines.map(|line| line.parse().unwrap()).collect()
+    };
+    let (live, offline) = (onsets("HEARD"), onsets("RENDERED"));
+    assert_eq!((live.len(), offline.len()), (CLICKS as usize, CLICKS as usize), "{live:?}");
+    let wrong: Vec<_> = live
+        .iter()
+        .zip(&offline)
+        .map(|(at, expected)| (at - live[0]) as i64 - (expected - offline[0]) as i64)
+        .collect();
     assert!(wrong.iter().all(|w| *w == 0), "{wrong:?}");
+    println!("{CLICKS} of {CLICKS} notes begin at their frame");
     println!("{}", child.must_say("END"));
 }

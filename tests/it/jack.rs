@@ -12,8 +12,7 @@ fn child() {
     match std::env::var(ROLE).as_deref() {
         Ok("record") => record(),
         Ok("bench") => bench(),
-        Ok("clicks freewheel") => super::clicks::clicks(true),
-        Ok("clicks") => super::clicks::clicks(false),
+        Ok("clicks") => super::clicks::clicks(),
         Ok("guardian") => ricercar::output::watch(std::io::stdin().lock()),
         Ok(mode) => play(mode),
         Err(_) => {}
