@@ -11,7 +11,7 @@ use crate::script::ScriptHost;
 use crate::steer::ProgramLoader;
 use crate::time::StepIndex;
 use crate::wiring::loader::{Fixed, Loader};
-use crate::wiring::models;
+use crate::wiring::{DEFAULT_SEED, models};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
 pub fn run(args: &RenderArgs) -> Result<()> {
     let format = format_of(&args.out)?;
     let (name, text) = set_of(Some(&args.script))?;
-    let journal = journal_of(&name, &text, args.seed.unwrap_or(1));
+    let journal = journal_of(&name, &text, args.seed.unwrap_or(DEFAULT_SEED));
     let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { out: None, seed: args.seed } };
     let began = Instant::now();
     let stop = stop_flag()?;
@@ -75,7 +75,9 @@ pub fn replay(journal: &Path, bars: Option<u64>, out: &Path) -> Result<()> {
     let text = std::fs::read_to_string(journal).with_context(|| format!("{} cannot be read", journal.display()))?;
     let entries = Journal::from_text(&text).map_err(|why| anyhow::anyhow!("{}: {why}", journal.display()))?;
     let models = models::load(models::Choice::default())?;
-    let mut loader = ScriptHost::new();
+    // A seed that is not the default was given on the command line: it stood over the script's then, so it does now.
+    let seed = Some(entries.seed()).filter(|seed| *seed != DEFAULT_SEED);
+    let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { out: None, seed } };
     let began = Instant::now();
     let stop = stop_flag()?;
     // A journal that was cut off does not know its end: some bars (of common time) after the last edit, then.

@@ -37,6 +37,9 @@ use watch::Watch;
 /// The hidden command that starts the guardian.
 pub const GUARDIAN_COMMAND: &str = "guardian";
 
+/// Seed of all chance when neither the command line nor the script names one.
+pub const DEFAULT_SEED: u64 = 1;
+
 /// What a performance is made of.
 pub struct Setup {
     /// Weights.
@@ -109,10 +112,10 @@ impl Stage {
         on_signals(player.silencer(), move |_| told.store(true, Ordering::Release), crate::ui::leave_terminal)
             .context("signals cannot be handled")?;
 
-        let snapshot = Latest::new(empty_snapshot(setup.fixed.seed.unwrap_or(1)));
+        let snapshot = Latest::new(empty_snapshot(setup.fixed.seed.unwrap_or(DEFAULT_SEED)));
         let conductor = Conductor {
             open: opener(setup.models),
-            seed: setup.fixed.seed.unwrap_or(1),
+            seed: setup.fixed.seed.unwrap_or(DEFAULT_SEED),
             loader: Box::new(Loader { inner: ScriptHost::new(), fixed: setup.fixed }),
             commands: for_conductor,
             to_player: player.inbox(),

@@ -53,6 +53,7 @@ fn run(args: &[&str], files: &[(&str, &Path)]) -> Output {
 
 /// Rules, chance and closures; quick in every build, so that no step is late.
 const SET: &str = "tempo(240);
+seed(4);
 swing(0.55);
 let lead = part(\"lead\").role(\"lead\").engine(\"euclid\");
 let drums = part(\"drums\").role(\"drums\").engine(\"euclid\").out(\"synth:kit\");
