@@ -265,6 +265,9 @@ pub struct EvalArgs {
 /// # Errors
 /// One sentence for stderr.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
+    if !matches!(cli.command, None | Some(Command::Guardian)) {
+        end_with_the_pipe();
+    }
     match cli.command {
         Some(Command::Corpus { dirs, json }) => learn::corpus(&dirs, json),
         Some(Command::Train { kind: TrainKind::Lstm(args) }) => learn::train_lstm(&args),
@@ -284,5 +287,15 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             print!("{}", crate::script::docs::reference());
             Ok(())
         }
+    }
+}
+
+/// A list that is cut off by `head` ends the command in silence, as people expect. Not while playing: there a broken pipe is an
+/// error like any other.
+fn end_with_the_pipe() {
+    #[cfg(unix)]
+    // SAFETY: sets a signal's disposition to the system's default, before any other thread runs.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
 }
