@@ -1,6 +1,10 @@
 //! Effects that all slots share: chorus, delay, and the limiter at the end. The reverb has its own file.
+//! Chorus and limiter run on fundsp graphs; the delay is own, since fundsp has none whose time can be turned without a glide.
 
-use super::math::{exp2, sin_turns, soft_clip};
+use fundsp::prelude::{U2, afollow, multitap, pass, sine_hz};
+
+use super::graph::Graph;
+use super::math::{exp2, soft_clip};
 
 /// A delay line whose length is a power of two; what was never written, or was cleared, reads as silence.
 #[derive(Debug)]
@@ -50,43 +54,34 @@ impl Line {
     }
 }
 
-/// Stereo chorus: three slow taps per side.
+/// Stereo chorus: two slow taps per side, a fundsp graph.
+///
+/// fundsp's own `chorus` counts its time in an f32 of seconds, which stands still after some minutes; these sines wrap.
 #[derive(Debug)]
 pub struct Chorus {
-    lines: [Line; 2],
-    turns: f32,
-    step: f32,
-    ms: f32,
+    graph: Graph<2, 2>,
 }
 
 impl Chorus {
     /// A silent chorus.
     pub fn new(sample_rate: f32) -> Chorus {
-        let ms = sample_rate * 0.001;
-        Chorus { lines: [0, 1].map(|_| Line::new((40.0 * ms) as usize)), turns: 0.0, step: 0.37 / sample_rate, ms }
+        // Seconds; `turns` is where in its circle a tap begins.
+        let sway = |base: f32, turns: f32| sine_hz::<f32>(0.37).phase(turns) * 0.0019 + base;
+        let side =
+            |turns: f32| (pass() | sway(0.009, turns) | sway(0.0145, turns + 0.5)) >> multitap::<U2>(0.007, 0.0165);
+        Chorus { graph: Graph::new(side(0.0) | side(0.25), sample_rate) }
     }
 
     /// One frame in, the wet frame out.
     #[inline]
     pub fn tick(&mut self, left: f32, right: f32) -> (f32, f32) {
-        self.lines[0].push(left);
-        self.lines[1].push(right);
-        self.turns += self.step;
-        self.turns -= if self.turns >= 1.0 { 1.0 } else { 0.0 };
-        let mut out = [0.0; 2];
-        for (side, y) in out.iter_mut().enumerate() {
-            for (tap, base) in [9.0, 14.5].into_iter().enumerate() {
-                let place = self.turns + 0.25 * side as f32 + 0.5 * tap as f32;
-                let depth = sin_turns(place) * 1.9;
-                *y += self.lines[side].tap_between((base + depth) * self.ms);
-            }
-        }
-        (out[0] * 0.7, out[1] * 0.7)
+        let [left, right] = self.graph.tick([left, right]);
+        (left * 0.7, right * 0.7)
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.lines.iter_mut().for_each(Line::clear);
+        self.graph.clear();
     }
 }
 
@@ -171,12 +166,13 @@ impl Delay {
     }
 }
 
-/// Peak limiter without look-ahead (so that onsets stay exact) and a soft ceiling: the output never exceeds 0.98.
+/// Peak limiter on fundsp's follower, with a soft ceiling: the output never exceeds 0.98.
+///
+/// Not fundsp's own limiter: that one looks ahead, which would delay every onset, and may still pass its ceiling.
 #[derive(Debug)]
 pub struct Limiter {
-    gain: f32,
-    attack: f32,
-    release: f32,
+    /// How many times the threshold the sound has been lately, at least 1.
+    follow: Graph<1, 1>,
 }
 
 impl Limiter {
@@ -184,21 +180,21 @@ impl Limiter {
     pub const THRESHOLD: f32 = 0.8;
     /// What is never exceeded.
     pub const CEILING: f32 = 0.98;
+    /// Half the way down and half the way up again, seconds.
+    const ATTACK_S: f32 = 0.0004;
+    const RELEASE_S: f32 = 0.1;
 
     /// A limiter at rest.
     pub fn new(sample_rate: f32) -> Limiter {
-        let pole = |seconds: f32| 1.0 - exp2(-std::f32::consts::LOG2_E / (seconds * sample_rate));
-        Limiter { gain: 1.0, attack: pole(0.0006), release: pole(0.12) }
+        Limiter { follow: Graph::new(afollow(Self::ATTACK_S, Self::RELEASE_S), sample_rate) }
     }
 
     /// One frame.
     #[inline]
     pub fn tick(&mut self, left: f32, right: f32) -> (f32, f32) {
         let peak = left.abs().max(right.abs());
-        let wanted = if peak > Self::THRESHOLD { Self::THRESHOLD / peak } else { 1.0 };
-        let pole = if wanted < self.gain { self.attack } else { self.release };
-        self.gain += (wanted - self.gain) * pole;
-        (Self::ceiling(left * self.gain), Self::ceiling(right * self.gain))
+        let [over] = self.follow.tick([(peak / Self::THRESHOLD).clamp(1.0, 1e6)]);
+        (Self::ceiling(left / over), Self::ceiling(right / over))
     }
 
     /// Straight up to the threshold, then bends towards the ceiling with the same slope.

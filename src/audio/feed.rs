@@ -368,10 +368,16 @@ mod test {
                 feed.send(TimedSynthEvent { at_frame: at_frame + 90, event: SynthEvent::NoteOff { slot, pitch } })
                     .unwrap();
             }
+            if turn == 6 {
+                let event = SynthEvent::Global { param: GlobalParam::ReverbTime, value: 3.0 };
+                feed.send(TimedSynthEvent { at_frame: 0, event }).unwrap();
+            }
             if turn == 8 {
                 feed.send(TimedSynthEvent { at_frame: 0, event: SynthEvent::Panic }).unwrap();
             }
             assert_no_alloc::assert_no_alloc(|| block(&mut source, &mut out));
         }
+        // On until the panic has wiped the effects.
+        assert_no_alloc::assert_no_alloc(|| (0..50).for_each(|_| block(&mut source, &mut out)));
     }
 }

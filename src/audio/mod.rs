@@ -24,6 +24,7 @@ mod envelope;
 mod event;
 mod feed;
 mod filter;
+mod graph;
 mod math;
 mod null;
 pub mod offline;
