@@ -11,6 +11,9 @@
 //! - At most `limits::SYNTH_VOICES` voices play; a stolen voice fades, it does not click.
 //! - No sample exceeds 0.98 and none is NaN.
 //!
+//! Which code is whose: the streams are cpal's; chorus and limiter are made of fundsp's nodes (`graph`), one frame at a time.
+//! Voices, delay and reverb are own: exact to the frame, with knobs that turn while they sound.
+//!
 //! Not here: which note when (`player`), MIDI (`output`).
 
 pub mod bench;

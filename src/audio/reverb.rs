@@ -1,4 +1,8 @@
 //! Stereo reverb: eight delay lines that feed each other through a Hadamard matrix (J.-M. Jot 1991), behind short allpasses.
+//!
+//! Own code beside fundsp, whose ready-made reverbs fix time and damping when they are built: both are knobs here. The same
+//! room as a fundsp graph of sixteen lines that read the knobs costs no more in a release build, but a build without
+//! optimization, in which the tests render, then needed four times as long for this room's tests (93 s instead of 23 s).
 
 use super::effects::Line;
 use super::math::{decay_factor, sin_turns};
