@@ -14,7 +14,7 @@ pub struct Graph<const I: usize, const O: usize> {
 impl<const I: usize, const O: usize> Graph<I, O> {
     /// Prepares a graph for `sample_rate` (Hz) and allocates all that it will need. Its inputs and outputs must be `I` and
     /// `O`: the effects' tests would panic at the first frame otherwise.
-    pub fn new(graph: An<impl AudioNode + Send + Sync + 'static>, sample_rate: f32) -> Graph<I, O> {
+    pub fn new(graph: An<impl AudioNode + 'static>, sample_rate: f32) -> Graph<I, O> {
         let mut unit: Box<dyn AudioUnit> = Box::new(graph);
         unit.set_sample_rate(f64::from(sample_rate));
         unit.allocate();
