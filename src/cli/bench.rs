@@ -3,12 +3,16 @@
 use crate::conductor::render::{journal_of, render};
 use crate::conductor::{self, opener};
 use crate::engine::{self, Models, engine_named};
+use crate::message::Command;
 use crate::script::ScriptHost;
-use crate::wiring::{models, sets};
+use crate::steer::{Control, Edit, OutSpec, Signal, When};
+use crate::time::TICKS_PER_QUARTER;
+use crate::wiring::loader::Fixed;
+use crate::wiring::{self, Setup, Stage, models, sets};
 use crate::{train, ui};
 use anyhow::{Result, bail};
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One figure.
 #[derive(Debug, Serialize)]
@@ -35,6 +39,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "step", run: step },
     Bench { name: "plan", run: plan },
+    Bench { name: "edit", run: edit },
     Bench { name: "render", run: render_speed },
     Bench { name: "audio", run: audio },
     Bench { name: "screen", run: screen },
@@ -102,6 +107,48 @@ fn plan(figures: &mut Vec<Figure>) -> Result<()> {
     figures.push(figure("plan", "2 bars of 4 parts after an edit, p99", f.plan_us[1] / 1000.0, "ms", None));
     figures.push(figure("plan", "first step after an edit, p50", f.first_us[0] / 1000.0, "ms", None));
     figures.push(figure("plan", "edit of the shape alone, p50", f.reshape_us[0] / 1000.0, "ms", None));
+    Ok(())
+}
+
+/// A real performance without sound: from the moment an edit is sent to the first step that obeys it, by the player's clock.
+fn edit(figures: &mut Vec<Figure>) -> Result<()> {
+    const BPM: f64 = 120.0;
+    let parts = ["drums", "bass", "chords", "lead"].map(|p| format!("part(\"{p}\");")).concat();
+    let text = format!("tempo({BPM}); {parts}");
+    let stage = Stage::start(Setup {
+        models: loaded()?,
+        fixed: Fixed { out: Some(OutSpec::Nowhere), seed: None },
+        audio: Some("none".into()),
+        connect: Vec::new(),
+        clock: false,
+        record: None,
+        name: "bench".into(),
+        text,
+        path: None,
+    })?;
+    let ms_per_tick = 60_000.0 / BPM / TICKS_PER_QUARTER as f64;
+    let mut sent = Vec::new();
+    std::thread::sleep(Duration::from_millis(1500));
+    for i in 0..60u64 {
+        let value = Some(Signal::Constant(0.5 + (i % 8) as f32 / 10.0));
+        let turn = Edit::Set { part: Some("lead".into()), control: Control::Temperature, value };
+        // The playhead is up to a turn of the player old: its own time says how much has passed since.
+        let (head, now) = (stage.playhead.get(), wiring::now());
+        let since = now.since(head.at) as f64 / 1e6;
+        sent.push(head.tick.0 as f64 * ms_per_tick + since);
+        stage.commands.send(Command::Edit(turn, When::Now))?;
+        std::thread::sleep(Duration::from_millis(70 + 13 * (i % 7)));
+    }
+    let (journal, _) = stage.end();
+    let Some(journal) = journal else { bail!("the conductor's thread ended badly") };
+    let edits = journal.entries().iter().filter(|e| matches!(e.what, conductor::What::Edit(..)));
+    let mut waits: Vec<f64> =
+        edits.zip(&sent).map(|(entry, sent)| entry.handed.tick().0 as f64 * ms_per_tick - sent).collect();
+    waits.sort_by(f64::total_cmp);
+    let (Some(p50), Some(max)) = (waits.get(waits.len() / 2), waits.last()) else { bail!("no edit was obeyed") };
+    figures.push(figure("edit", "sent to first step that obeys, real run, p50", *p50, "ms", None));
+    let bound = "<= 100 + 125, horizon and a step";
+    figures.push(figure("edit", "sent to first step that obeys, real run, max", *max, "ms", Some(bound)));
     Ok(())
 }
 
