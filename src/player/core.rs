@@ -23,16 +23,6 @@ enum Transport {
     Stopped { resume: Tick },
 }
 
-/// Where the next step stands on its way out.
-enum NextStep {
-    /// Its plan is good: it goes out in its turn at this tick.
-    Ready(Tick),
-    /// It is waited for; nothing from this tick on may overtake it.
-    Awaited(Tick),
-    /// The wait is over.
-    Overdue(Tick),
-}
-
 /// Time, plan, ledger. See the room's page for the invariants.
 #[derive(Debug)]
 pub struct Core {
@@ -109,14 +99,11 @@ impl Core {
         self.skip_stall(now);
         let horizon = now.after_ms(HAND_OVER_MS);
         loop {
-            let (step, barrier) = match self.next_step(now) {
-                NextStep::Ready(tick) | NextStep::Overdue(tick) => (Some(tick), tick),
-                NextStep::Awaited(tick) => (None, tick),
-            };
+            let (step_at, barrier) = self.next_step();
             let event = self.next_event().filter(|&tick| tick < barrier);
-            match (event, step) {
-                (Some(tick), _) if self.map.nanos_at(tick) <= horizon => self.send_next(tick, now, sink),
-                (None, Some(tick)) if self.map.nanos_at(tick) <= horizon => self.hand_over(now, sink),
+            match event {
+                Some(tick) if self.map.nanos_at(tick) <= horizon => self.send_next(tick, now, sink),
+                None if step_at <= now => self.hand_over(now, sink),
                 _ => break,
             }
         }
@@ -128,14 +115,10 @@ impl Core {
         if !self.is_running() {
             return None;
         }
-        let step = match self.store.good(self.next) {
-            Some(step) => self.map.nanos_at(first_tick(step)).before_ms(HAND_OVER_MS),
-            None => self.map.nanos_at(self.next.tick()).before_ms(LAST_CALL_MS),
-        };
-        let event = self.next_event().map(|tick| self.map.nanos_at(tick).before_ms(HAND_OVER_MS));
-        // An event behind an awaited step waits with it.
-        let event =
-            event.filter(|_| self.store.good(self.next).is_some() || self.next_event() < Some(self.next.tick()));
+        let (step, barrier) = self.next_step();
+        // An event behind the next step's first one waits with that step.
+        let event = self.next_event().filter(|&tick| tick < barrier);
+        let event = event.map(|tick| self.map.nanos_at(tick).before_ms(HAND_OVER_MS));
         Some(event.map_or(step, |e| e.min(step)))
     }
 
@@ -264,12 +247,18 @@ impl Core {
         }
     }
 
-    fn next_step(&self, now: Nanos) -> NextStep {
-        let tick = self.next.tick();
+    /// When the next step is handed over, and the tick that no event may pass before. A planned step goes a hand-over horizon
+    /// before its grid place, however early its first note lies, so that edits have the same time for every step; only a note
+    /// so early that an output would miss it makes it go sooner. A step that is not there is waited for until its last call.
+    fn next_step(&self) -> (Nanos, Tick) {
+        let grid = self.map.nanos_at(self.next.tick());
         match self.store.good(self.next) {
-            Some(step) => NextStep::Ready(first_tick(step)),
-            None if self.map.nanos_at(tick).before_ms(LAST_CALL_MS) <= now => NextStep::Overdue(tick),
-            None => NextStep::Awaited(tick),
+            Some(step) => {
+                let first = first_tick(step);
+                let last_call = self.map.nanos_at(first).before_ms(LAST_CALL_MS);
+                (grid.before_ms(HAND_OVER_MS).min(last_call), first)
+            }
+            None => (grid.before_ms(LAST_CALL_MS), self.next.tick()),
         }
     }
 
