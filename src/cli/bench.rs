@@ -1,5 +1,6 @@
 //! `bench`: speed and memory on this machine, as distributions and ratios.
 
+use super::play::FIRST;
 use crate::conductor::render::{journal_of, render};
 use crate::conductor::{self, opener};
 use crate::engine::{self, Models, engine_named};
@@ -8,7 +9,7 @@ use crate::script::ScriptHost;
 use crate::steer::{Control, Edit, OutSpec, Signal, When};
 use crate::time::TICKS_PER_QUARTER;
 use crate::wiring::loader::Fixed;
-use crate::wiring::{self, Setup, Stage, models, sets};
+use crate::wiring::{self, Setup, Stage, models};
 use crate::{train, ui};
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -154,7 +155,7 @@ fn edit(figures: &mut Vec<Figure>) -> Result<()> {
 
 fn render_speed(figures: &mut Vec<Figure>) -> Result<()> {
     let models = loaded()?;
-    let journal = journal_of(sets::FIRST_NAME, sets::FIRST, 1);
+    let journal = journal_of(FIRST.name, FIRST.text, 1);
     let began = Instant::now();
     let rendered = render(&journal, opener(models), &mut ScriptHost::new(), 64, |_| true)
         .map_err(|f| anyhow::anyhow!("the first set, line {}: {}", f.line, f.text))?;

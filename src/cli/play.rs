@@ -2,6 +2,7 @@
 
 use super::{EnginePath, ModelArgs, PlayArgs};
 use crate::message::{Command, Notice, Severity};
+use crate::script::{SETS, Shipped};
 use crate::steer::{OutSpec, When};
 use crate::ui::{self, UiEvent, UiLinks, UiOptions};
 use crate::wiring::loader::Fixed;
@@ -22,6 +23,9 @@ impl ModelArgs {
     }
 }
 
+/// The set that plays when none is named.
+pub(super) const FIRST: Shipped = SETS[0];
+
 /// Name and text of a set: the file's, or the first set's.
 pub(super) fn set_of(script: Option<&Path>) -> Result<(String, String)> {
     match script {
@@ -30,7 +34,7 @@ pub(super) fn set_of(script: Option<&Path>) -> Result<(String, String)> {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             Ok((name, text))
         }
-        None => Ok((sets::FIRST_NAME.into(), sets::FIRST.into())),
+        None => Ok((format!("{}.rhai", FIRST.name), FIRST.text.into())),
     }
 }
 

@@ -5,6 +5,7 @@ use super::play::set_of;
 use crate::conductor::render::{Rendered, Until, journal_of, render_until};
 use crate::conductor::{Journal, opener};
 use crate::engine::Models;
+use crate::engine::lstm::file::write_whole;
 use crate::limits::SCRIPT_BYTES;
 use crate::midi;
 use crate::script::ScriptHost;
@@ -113,9 +114,7 @@ fn play(
 fn write(rendered: &Rendered, title: &str, out: &Path, format: Format, stop: &AtomicBool) -> Result<()> {
     match format {
         Format::Midi => {
-            let whole = out.with_extension("mid.part");
-            let written =
-                std::fs::write(&whole, midi::write(&rendered.midi(title))).and_then(|()| std::fs::rename(&whole, out));
+            let written = write_whole(out, &midi::write(&rendered.midi(title)));
             written.with_context(|| format!("{} cannot be written; choose another place", out.display()))
         }
         Format::Wav => {

@@ -1,12 +1,7 @@
-//! The sets at hand: the one inside the program, and the files of the scripts folder.
+//! The sets at hand as files. Those inside the program are `script::SETS`.
 
 use crate::limits::SCRIPT_BYTES;
 use std::path::{Path, PathBuf};
-
-/// The set that plays when none is named. It is part of the program, so that one file is enough.
-pub const FIRST: &str = include_str!("../../scripts/first.rhai");
-/// Its name in messages.
-pub const FIRST_NAME: &str = "first.rhai";
 
 /// Reads a set.
 ///
