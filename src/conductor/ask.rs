@@ -1,8 +1,9 @@
 //! From steering to the request that an engine gets.
 
+use crate::engine::gan::Segment;
 use crate::engine::{Ask, RoleAsk, Temperatures};
 use crate::limits::NOTES_PER_STEP;
-use crate::music::{Chance, ROLES, Role};
+use crate::music::{Chance, Latent, ROLES, Role};
 use crate::steer::{Control, Moment, PartSteering, Steering};
 use crate::time::Place;
 
@@ -55,6 +56,11 @@ pub fn ask(
     let temperature = or(Control::Temperature, 1.0);
     let (chord, next_chord, steps_to_next_chord) =
         steering.chords.at(place.step.0.saturating_sub(steering.chords_from.0));
+    let segment = Segment::of(&place);
+    let chord_at = |i: usize| {
+        let step = segment.first.0 + (i as u64).min(u64::from(segment.steps) - 1);
+        steering.chords.at(step.saturating_sub(steering.chords_from.0)).0
+    };
     let mut band = *band;
     band[part.role.index()] = role_ask(part, moment);
     Ask {
@@ -64,6 +70,8 @@ pub fn ask(
         chord,
         next_chord,
         steps_to_next_chord,
+        bar_chords: std::array::from_fn(chord_at),
+        latent: Latent::drawn(chance, place.bar),
         key: steering.key,
         style: if part.style.0.is_empty() { steering.style.clone() } else { part.style.clone() },
         temperature: Temperatures {

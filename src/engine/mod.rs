@@ -15,6 +15,7 @@
 pub mod bench;
 pub mod euclid;
 pub mod fault;
+pub mod gan;
 pub mod heard;
 pub mod lstm;
 pub mod math;
@@ -22,7 +23,7 @@ pub mod sampling;
 
 pub use heard::{Heard, HeardNote, History};
 
-use crate::music::{Chance, Chord, Key, ROLES, Role, StepNotes, StyleBlend};
+use crate::music::{Chance, Chord, Key, Latent, ROLES, Role, StepNotes, StyleBlend};
 use crate::time::Place;
 use std::sync::Arc;
 
@@ -118,6 +119,10 @@ pub struct Ask {
     pub next_chord: Option<Chord>,
     /// Steps until then; 0 when unknown.
     pub steps_to_next_chord: u32,
+    /// Chords at the steps of the segment in which `place` stands (`gan::Segment`), for engines that make whole bars.
+    pub bar_chords: [Option<Chord>; gan::scene::SEGMENT_STEPS],
+    /// Where in its latent space a generator is asked to play.
+    pub latent: Latent,
     /// Key; `None` leaves it to the model.
     pub key: Option<Key>,
     /// Styles and weights; empty leaves it to the model.
@@ -154,6 +159,8 @@ impl Ask {
             chord: None,
             next_chord: None,
             steps_to_next_chord: 0,
+            bar_chords: [None; gan::scene::SEGMENT_STEPS],
+            latent: Latent::default(),
             key: None,
             style: StyleBlend::default(),
             temperature: Temperatures { pitch: 1.0, rhythm: 1.0, velocity: 1.0, offset: 1.0 },

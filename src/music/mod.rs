@@ -1,6 +1,6 @@
 //! Music: what is played, as plain values.
 //!
-//! Owns: [`Role`], [`StepNote`], [`StepNotes`], the drum [`kit`], [`Key`], [`Chord`], [`Progression`], [`Chance`], styles, text grids.
+//! Owns: [`Role`], [`StepNote`], [`StepNotes`], the drum [`kit`], [`Key`], [`Chord`], [`Progression`], [`Chance`], [`Latent`] vectors, styles, text grids.
 //! Called from: every thread; everything here is a plain value.
 //! Units: pitch = MIDI note number (60 = middle C), velocity 1..=127, durations in steps, offsets in ticks.
 //!
@@ -16,6 +16,7 @@ mod chord;
 pub mod grid;
 mod key;
 pub mod kit;
+mod latent;
 mod note;
 mod role;
 mod style;
@@ -23,6 +24,7 @@ mod style;
 pub use chance::{Chance, Purpose};
 pub use chord::{Chord, ChordSpan, Progression, QUALITIES};
 pub use key::{Key, SCALES, Scale};
+pub use latent::{LATENT, LATENT_BAR, LATENT_GLOBAL, Latent, Projection, normals, slerp};
 pub use note::{StepNote, StepNotes};
 pub use role::{ROLES, Role};
 pub use style::{STYLES, Style, StyleBlend};

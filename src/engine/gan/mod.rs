@@ -1,0 +1,30 @@
+//! GAN: a generator that turns noise into bars, and a critic that tells them from real ones.
+//!
+//! Owns: the bar as both nets see it ([`Segment`], [`BarScene`], [`BarNotes`]), and what can be done with it
+//! ([`BarMaker`], [`Ear`]).
+//! Called from: the conductor thread (generator and ear), the trainer and `eval`.
+//! Units: steps are sixteenths; a segment is at most 16 of them; pitches MIDI.
+//!
+//! Invariants
+//! - The same scene and latent vector give the same bar, on every machine.
+//! - What is trained on is what is asked live: both go through [`BarScene`].
+//!
+//! Not here: training (`train`), where the latent vector is (`steer`, `music::Latent`).
+
+pub mod scene;
+
+pub use scene::{BarNotes, BarScene, Segment};
+
+use crate::music::Latent;
+
+/// Something that makes whole bars from a latent vector.
+pub trait BarMaker {
+    /// The notes of the segment that `scene` describes.
+    fn make(&mut self, scene: &BarScene, latent: &Latent) -> BarNotes;
+}
+
+/// Something that hears whether a bar could be real.
+pub trait Ear: Send {
+    /// How real the bar sounds: higher is more so, 0 is undecided, about -8..=8. `None` when the ear knows nothing of the role.
+    fn score(&mut self, scene: &BarScene, notes: &BarNotes) -> Option<f32>;
+}
