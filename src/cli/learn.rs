@@ -1,9 +1,11 @@
 //! `corpus`, `train`, `eval`: from folders of MIDI files to models and figures.
 
-use super::{EvalArgs, TrainArgs};
+use super::{EvalArgs, GanArgs, TrainArgs};
 use crate::corpus::{self, Corpus, Split};
+use crate::engine::gan::shape::{FAMILIES, Family};
 use crate::engine::lstm::{Weights, expected};
 use crate::train::eval::{self, EvalOptions};
+use crate::train::gan;
 use crate::train::lstm::{self, Config};
 use crate::train::report::Report;
 use anyhow::Result;
@@ -56,6 +58,39 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
     println!("{how} after {} updates; play it with: ricercar --model {}", outcome.updates, outcome.model.display());
     if outcome.stopped {
         println!("go on with: ricercar train lstm --resume and the same options");
+    }
+    Ok(())
+}
+
+/// `ricercar train gan`.
+pub fn train_gan(args: &GanArgs) -> Result<()> {
+    let is_asked = |f: &Family| args.family == "all" || args.family == f.name();
+    let config = gan::run::Config {
+        rules: gan::game::Rules {
+            channels: args.channels,
+            expand: 2 * args.channels,
+            batch: args.batch,
+            rate: args.rate as f32,
+            penalty: args.penalty,
+            counts: args.counts,
+            modes: (args.modes, gan::game::Rules::default().modes.1),
+            ..gan::game::Rules::default()
+        },
+        families: FAMILIES.into_iter().filter(is_asked).collect(),
+        updates: args.updates,
+        minutes: args.minutes.or(if args.updates.is_none() { Some(60.0) } else { None }),
+        seed: args.seed,
+        threads: args.threads,
+        resume: args.resume,
+        ..gan::run::Config::default()
+    };
+    let stop = super::render::stop_flag()?;
+    let corpus = load(&args.data)?;
+    let outcome = gan::run::train(&config, &corpus, &args.out, &|news| println!("{news}"), &stop)?;
+    let how = if outcome.stopped { "stopped" } else { "done" };
+    println!("{how}; play it with: ricercar --model {}", outcome.model.display());
+    if outcome.stopped {
+        println!("go on with: ricercar train gan --resume and the same options");
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ pub fn models(files: &[PathBuf]) -> Result<()> {
 }
 
 fn card(name: &str, bytes: &[u8]) -> Result<()> {
-    let card = file::read_card(bytes).map_err(anyhow::Error::msg)?;
+    let card: crate::engine::lstm::Card = file::read_card(bytes).map_err(anyhow::Error::msg)?;
     println!("{name}: {} LSTM layers of {}, {:.1} MB", card.layers, card.hidden, bytes.len() as f64 / 1e6);
     println!("  styles   {}", card.styles.join(", "));
     println!("  corpora  {}", card.corpora.join(", "));

@@ -204,6 +204,9 @@ pub enum TrainKind {
     /// The band LSTM.
     #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine")]
     Lstm(TrainArgs),
+    /// The GAN: generators and critics of drums and of pitches.
+    #[command(after_help = "Example:\n  ricercar train gan --data ~/midi --minutes 60 -o mine")]
+    Gan(GanArgs),
 }
 
 /// Options of `train lstm`.
@@ -244,6 +247,53 @@ pub struct TrainArgs {
     pub threads: usize,
 }
 
+/// Options of `train gan`.
+#[derive(Debug, Args)]
+pub struct GanArgs {
+    /// Folders of MIDI files; sub-folders train, valid and test are used as they are, else works are drawn by hash.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    pub data: Vec<PathBuf>,
+    /// Folder of the run: checkpoints and `model.safetensors`.
+    #[arg(short, long, default_value = "my-gan", value_name = "DIR")]
+    pub out: PathBuf,
+    /// What to train: the kit's nets, the pitches' nets, or both.
+    #[arg(long, default_value = "all", value_parser = ["all", "drums", "pitched"])]
+    pub family: String,
+    /// Go on from the checkpoints in the folder of the run.
+    #[arg(long)]
+    pub resume: bool,
+    /// Stop each family after this many minutes of its own time.
+    #[arg(long, value_name = "MINUTES")]
+    pub minutes: Option<f64>,
+    /// Stop each family after this many updates.
+    #[arg(long, value_name = "COUNT")]
+    pub updates: Option<u64>,
+    /// Channels of a slot; the width inside a block is twice as much.
+    #[arg(long, default_value_t = 160)]
+    pub channels: usize,
+    /// Bars in a batch.
+    #[arg(long, default_value_t = 48)]
+    pub batch: usize,
+    /// Highest learning rate of both nets.
+    #[arg(long, default_value_t = 3e-4)]
+    pub rate: f64,
+    /// Weight of the penalty on the critic's steepness: more slows the critic down.
+    #[arg(long, default_value_t = 1.0)]
+    pub penalty: f64,
+    /// Weight of the term that keeps latents from giving the same bar.
+    #[arg(long, default_value_t = 1.0)]
+    pub modes: f64,
+    /// Weight of the term that brings mean counts (onsets a step, lengths, classes) to those of real bars.
+    #[arg(long, default_value_t = 4.0)]
+    pub counts: f64,
+    /// Seed of initial weights, noise and data order.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads: with two, drums and pitches train at once.
+    #[arg(long, default_value_t = 2)]
+    pub threads: usize,
+}
+
 /// Options of `eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
@@ -271,6 +321,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Corpus { dirs, json }) => learn::corpus(&dirs, json),
         Some(Command::Train { kind: TrainKind::Lstm(args) }) => learn::train_lstm(&args),
+        Some(Command::Train { kind: TrainKind::Gan(args) }) => learn::train_gan(&args),
         Some(Command::Ports) => list::ports(),
         Some(Command::Models { files }) => list::models(&files),
         None => play::play(&cli.play),

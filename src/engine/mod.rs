@@ -203,6 +203,8 @@ pub struct Models {
     pub lstm: Option<Arc<lstm::Packed>>,
     /// The same net in plain candle; `None` unless it was asked for at the start.
     pub candle: Option<Arc<lstm::CandleModel>>,
+    /// The GAN; `None` when no model file is at hand.
+    pub gan: Option<Arc<gan::Packed>>,
 }
 
 /// Every engine.
@@ -227,6 +229,15 @@ pub const ENGINES: &[EngineKind] = &[
             None => Err(EngineError::Model(
                 "the candle net is not loaded: start with --engine candle; engine \"euclid\" needs no model".into(),
             )),
+        },
+    },
+    EngineKind {
+        name: "gan",
+        doc: "The GAN: its generator turns a place in its latent space into bars; follows chords, key, style, density and register.",
+        example: r#"let lead = part("lead").role("lead").engine("gan");"#,
+        open: |models| match &models.gan {
+            Some(packed) => Ok(Box::new(gan::GanPart::new(gan::Live::new(packed.clone(), lstm::kernel::Simd::best())))),
+            None => Err(EngineError::Model("no GAN model is loaded; engine \"euclid\" needs none".into())),
         },
     },
     EngineKind {

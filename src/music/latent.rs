@@ -104,7 +104,7 @@ impl Default for Projection {
     /// Two fixed directions of length 1, for engines whose model brings none.
     fn default() -> Projection {
         let axis = |address| {
-            let v: [f32; LATENT] = normals(Chance::new(0x4D41_50), address);
+            let v: [f32; LATENT] = normals(Chance::new(0x004D_4150), address);
             let size = length(&v);
             v.map(|x| x / size)
         };

@@ -74,13 +74,13 @@ pub fn run(load: &Load) -> Result<Speed, TrainError> {
     let net = Net::new(shape, Chance::new(1), &pool)?;
     let rows = Rows { shards: threads, steps: load.window, batch: (load.batch / threads).max(1) };
     let batch = made_up(rows);
-    let mut optimiser = Optimiser::new(&net)?;
+    let mut optimiser = Optimiser::new(net.vars())?;
     let noise = Noise { chance: Chance::new(2), update: 0, input: 0.0, hidden: 0.0 };
     let (mut wall, mut cpu, mut loss) = (Vec::new(), Vec::new(), 0.0);
     for i in 0..=load.updates.max(1) {
         let (began, cpu_began) = (Instant::now(), cpu_seconds());
         let pass = net.forward(&batch, Some(&noise), &[])?;
-        optimiser.step(&net, &pass.loss.backward()?, &AdamW::default(), 1e-3)?;
+        optimiser.step(net.vars(), &pass.loss.backward()?, &AdamW::default(), 1e-3)?;
         loss = pass.loss.to_scalar()?;
         if i > 0 {
             wall.push(began.elapsed().as_secs_f64());

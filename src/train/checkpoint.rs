@@ -6,8 +6,9 @@ use super::net::Net;
 use super::optim::{Moments, Optimiser};
 use crate::engine::lstm::Shape;
 use crate::engine::lstm::file::{FILE_BYTES_MAX, write_whole};
-use candle_core::Device;
+use candle_core::{Device, Var};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -35,18 +36,41 @@ pub struct RunState {
     pub curve: Vec<(u64, f64)>,
 }
 
+/// Variables and their optimiser, kept under a name of their own.
+pub type Kept<'a> = (&'a [(String, Var)], &'a Optimiser);
+
 /// Writes weights, averages, moments and `state`.
 ///
 /// # Errors
 /// A sentence that names the file.
 pub fn save(path: &Path, net: &Net, optimiser: &Optimiser, state: &RunState) -> Result<(), String> {
+    write(path, &[(net.vars(), optimiser)], state)
+}
+
+/// Reads a checkpoint into `net` and gives the optimiser and the run's state.
+///
+/// # Errors
+/// A sentence that names the file and what does not fit.
+pub fn load(path: &Path, net: &Net) -> Result<(Optimiser, RunState), String> {
+    let fits = |state: &RunState| check(state, &net.shape).map(|()| state.updates);
+    let (mut optimisers, state) = read(path, &[net.vars()], fits)?;
+    Ok((optimisers.remove(0), state))
+}
+
+/// Writes weights, averages and moments of all variables (whose names differ), and `state`.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn write(path: &Path, kept: &[Kept], state: &impl Serialize) -> Result<(), String> {
     let broken = |e: &dyn std::fmt::Display| format!("the checkpoint {} cannot be written: {e}", path.display());
-    let weights = net.values().map_err(|e| broken(&e))?;
     let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
-    for (((name, _), weights), moments) in net.vars().iter().zip(&weights).zip(&optimiser.moments) {
-        let Moments { first, second, average } = moments;
-        for (kind, values) in [("weight", weights), ("first", first), ("second", second), ("average", average)] {
-            parts.push((format!("{kind}/{name}"), values.iter().flat_map(|x| x.to_le_bytes()).collect()));
+    for (vars, optimiser) in kept {
+        for ((name, var), moments) in vars.iter().zip(&optimiser.moments) {
+            let weights = var.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(|e| broken(&e))?;
+            let Moments { first, second, average } = moments;
+            for (kind, values) in [("weight", &weights), ("first", first), ("second", second), ("average", average)] {
+                parts.push((format!("{kind}/{name}"), values.iter().flat_map(|x| x.to_le_bytes()).collect()));
+            }
         }
     }
     let info = serde_json::to_string(state).map_err(|e| broken(&e))?;
@@ -59,11 +83,16 @@ pub fn save(path: &Path, net: &Net, optimiser: &Optimiser, state: &RunState) -> 
     write_whole(path, &bytes).map_err(|e| broken(&e))
 }
 
-/// Reads a checkpoint into `net` and gives the optimiser and the run's state.
+/// Reads a checkpoint into variables and gives an optimiser for each list of them, and the run's state. `fits` looks at the
+/// state before anything is changed and says how many updates it has seen, or what does not fit.
 ///
 /// # Errors
 /// A sentence that names the file and what does not fit.
-pub fn load(path: &Path, net: &Net) -> Result<(Optimiser, RunState), String> {
+pub fn read<S: DeserializeOwned>(
+    path: &Path,
+    lists: &[&[(String, Var)]],
+    fits: impl FnOnce(&S) -> Result<u64, String>,
+) -> Result<(Vec<Optimiser>, S), String> {
     let broken = |e: &dyn std::fmt::Display| {
         format!(
             "the checkpoint {} cannot be used: {e}; begin anew without --resume, or in another folder",
@@ -75,37 +104,38 @@ pub fn load(path: &Path, net: &Net) -> Result<(Optimiser, RunState), String> {
         return Err(broken(&format!("it has {size} bytes")));
     }
     let bytes = std::fs::read(path).map_err(|e| broken(&e))?;
-    let state = read_state(&bytes).map_err(|e| broken(&e))?;
-    check(&state, &net.shape).map_err(|e| broken(&e))?;
+    let state: S = read_state(&bytes).map_err(|e| broken(&e))?;
+    let updates = fits(&state).map_err(|e| broken(&e))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| broken(&e))?;
-    let read = |kind: &str, name: &str, count: usize| -> Result<Vec<f32>, String> {
-        let name = format!("{kind}/{name}");
-        let view = file.tensor(&name).map_err(|_| format!("{name} is missing"))?;
-        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        if view.dtype() != Dtype::F32 || values.len() != count {
-            return Err(format!("{name} has another size"));
-        }
-        values
-            .iter()
-            .all(|x| x.is_finite())
-            .then_some(values)
-            .ok_or_else(|| format!("{name} holds numbers that are none"))
-    };
     let mut weights = Vec::new();
-    let mut moments = Vec::new();
-    for (name, var) in net.vars() {
-        let get = |kind: &str| read(kind, name, var.elem_count()).map_err(|e| broken(&e));
-        weights.push(get("weight")?);
-        moments.push(Moments { first: get("first")?, second: get("second")?, average: get("average")? });
+    let mut optimisers = Vec::new();
+    for vars in lists {
+        let mut moments = Vec::new();
+        for (name, var) in vars.iter() {
+            let get = |kind: &str| numbers(&file, kind, name, var.elem_count()).map_err(|e| broken(&e));
+            weights.push(get("weight")?);
+            moments.push(Moments { first: get("first")?, second: get("second")?, average: get("average")? });
+        }
+        optimisers.push(Optimiser { moments, updates });
     }
-    for ((_, var), values) in net.vars().iter().zip(weights) {
+    for ((_, var), values) in lists.iter().copied().flatten().zip(weights) {
         let tensor = candle_core::Tensor::from_vec(values, var.dims(), &Device::Cpu).map_err(|e| broken(&e))?;
         var.set(&tensor).map_err(|e| broken(&e))?;
     }
-    Ok((Optimiser { moments, updates: state.updates }, state))
+    Ok((optimisers, state))
 }
 
-fn read_state(bytes: &[u8]) -> Result<RunState, String> {
+fn numbers(file: &SafeTensors, kind: &str, name: &str, count: usize) -> Result<Vec<f32>, String> {
+    let name = format!("{kind}/{name}");
+    let view = file.tensor(&name).map_err(|_| format!("{name} is missing"))?;
+    let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    if view.dtype() != Dtype::F32 || values.len() != count {
+        return Err(format!("{name} has another size"));
+    }
+    values.iter().all(|x| x.is_finite()).then_some(values).ok_or_else(|| format!("{name} holds numbers that are none"))
+}
+
+fn read_state<S: DeserializeOwned>(bytes: &[u8]) -> Result<S, String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is damaged ({e})"))?;
     let text = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it is no checkpoint")?;
     serde_json::from_str(text).map_err(|e| format!("its header cannot be read ({e})"))

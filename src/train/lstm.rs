@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
             }
             (optimiser, state)
         } else {
-            (Optimiser::new(&net)?, fresh)
+            (Optimiser::new(net.vars())?, fresh)
         };
         let sampler = Sampler::new(pieces, config.window, config.transpose, chance.fold(2));
         let corpora: std::collections::BTreeSet<String> = corpus.pieces.iter().map(|p| p.corpus.clone()).collect();
@@ -338,7 +338,7 @@ impl<'a> Run<'a> {
         let pass = self.net.forward(batch, Some(&noise), &[])?;
         let grads = pass.loss.backward()?;
         let loss = pass.loss.to_scalar::<f32>()?;
-        let norm = self.optimiser.step(&self.net, &grads, &self.config.adam, rate)?;
+        let norm = self.optimiser.step(self.net.vars(), &grads, &self.config.adam, rate)?;
         if !loss.is_finite() || !norm.is_finite() {
             let update = self.optimiser.updates;
             return Err(TrainError::NotANumber { update, saved: checkpoint_in(&self.out).exists() });

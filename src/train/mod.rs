@@ -15,6 +15,7 @@ pub mod bench;
 pub mod checkpoint;
 pub mod data;
 pub mod eval;
+pub mod gan;
 pub mod gan_data;
 #[cfg(test)]
 mod gradients;

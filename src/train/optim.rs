@@ -4,9 +4,8 @@
 //! vectors, so that a checkpoint can hold them.
 
 use super::kernel::vectorised;
-use super::net::Net;
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result};
+use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Var};
 use std::sync::{Mutex, PoisonError};
 
 /// Settings of the optimiser.
@@ -68,9 +67,10 @@ impl Optimiser {
     ///
     /// # Errors
     /// Those of candle.
-    pub fn new(net: &Net) -> Result<Optimiser> {
+    pub fn new(vars: &[(String, Var)]) -> Result<Optimiser> {
         let start = |w: Vec<f32>| Moments { first: vec![0.0; w.len()], second: vec![0.0; w.len()], average: w };
-        Ok(Optimiser { moments: net.values()?.into_iter().map(start).collect(), updates: 0 })
+        let values = vars.iter().map(|(_, v)| Ok(start(v.flatten_all()?.to_vec1()?)));
+        Ok(Optimiser { moments: values.collect::<Result<_>>()?, updates: 0 })
     }
 
     /// One update at learning rate `rate`. Gives the norm of the gradient before clipping; nothing is changed when that is
@@ -78,10 +78,10 @@ impl Optimiser {
     ///
     /// # Errors
     /// Those of candle, and variables without a gradient.
-    pub fn step(&mut self, net: &Net, grads: &GradStore, settings: &AdamW, rate: f32) -> Result<f32> {
-        let mut all = Vec::with_capacity(net.vars().len());
+    pub fn step(&mut self, vars: &[(String, Var)], grads: &GradStore, settings: &AdamW, rate: f32) -> Result<f32> {
+        let mut all = Vec::with_capacity(vars.len());
         let mut square = 0.0f64;
-        for (name, var) in net.vars() {
+        for (name, var) in vars {
             let Some(grad) = grads.get(var.as_tensor()) else {
                 // A batch without notes leaves the details alone.
                 all.push(vec![0.0; var.elem_count()]);
@@ -103,7 +103,7 @@ impl Optimiser {
         let scale = if settings.clip > 0.0 && norm > settings.clip { settings.clip / norm } else { 1.0 };
         // Early on the average follows quickly, so that it never drags the first random weights along.
         let average = settings.average.min((1.0 + self.updates as f32) / (10.0 + self.updates as f32));
-        for (((_, var), grad), moments) in net.vars().iter().zip(&all).zip(&mut self.moments) {
+        for (((_, var), grad), moments) in vars.iter().zip(&all).zip(&mut self.moments) {
             let update = Update {
                 settings: *settings,
                 rate,

@@ -94,7 +94,7 @@ impl std::fmt::Display for Report {
     }
 }
 
-fn clock(seconds: f64) -> String {
+pub(super) fn clock(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "unknown time".into();
     }

@@ -45,8 +45,8 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
     };
     if choice.candle {
         let device = lstm::device(choice.cuda)?;
-        Ok(Models { lstm: None, candle: Some(lstm::open_candle(&bytes, &device).map_err(named)?) })
+        Ok(Models { candle: Some(lstm::open_candle(&bytes, &device).map_err(named)?), ..Models::default() })
     } else {
-        Ok(Models { lstm: Some(lstm::open(&bytes).map_err(named)?), candle: None })
+        Ok(Models { lstm: Some(lstm::open(&bytes).map_err(named)?), ..Models::default() })
     }
 }

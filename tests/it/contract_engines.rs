@@ -1,5 +1,6 @@
 //! The contract that every row of `engine::ENGINES` keeps.
 
+use ricercar::engine::gan;
 use ricercar::engine::lstm::{self, CandleModel, Packed, random};
 use ricercar::engine::{Ask, ENGINES, Engine, EngineKind, EngineState, Heard, HeardNote, History, Models, RoleAsk};
 use ricercar::limits::NOTES_PER_STEP;
@@ -15,6 +16,7 @@ fn models() -> &'static Models {
         Models {
             lstm: Some(Arc::new(Packed::new(&weights).unwrap())),
             candle: Some(Arc::new(CandleModel::new(&weights, &device).unwrap())),
+            gan: Some(Arc::new(gan::Packed::new(&gan::file::random(32, 7)))),
         }
     })
 }

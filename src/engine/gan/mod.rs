@@ -11,8 +11,18 @@
 //!
 //! Not here: training (`train`), where the latent vector is (`steer`, `music::Latent`).
 
+pub mod file;
+pub mod live;
+pub mod oracle;
+pub mod part;
+pub mod planes;
 pub mod scene;
+pub mod shape;
 
+pub use file::Weights;
+pub use live::{Live, Packed};
+pub use oracle::Oracle;
+pub use part::{Critic, GanPart};
 pub use scene::{BarNotes, BarScene, Segment};
 
 use crate::music::Latent;

@@ -15,7 +15,7 @@ use std::path::Path;
 pub const VERSION: u32 = 1;
 /// Largest model file that is read: 2 x 1024 in f32 is below 70 MB.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;
-const KEY: &str = "ricercar";
+pub(in crate::engine) const KEY: &str = "ricercar";
 
 /// What a model file says about itself; the JSON under the key `ricercar` of the header.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -128,13 +128,7 @@ impl Weights {
     /// # Errors
     /// [`FileError`], whose sentence names the file and what is wrong with it.
     pub fn load(path: &Path, expected: &Expected) -> Result<Weights, FileError> {
-        let io = |e| FileError::Io(path.display().to_string(), e);
-        let size = std::fs::metadata(path).map_err(io)?.len();
-        if size > FILE_BYTES_MAX {
-            let why = format!("it has {size} bytes, more than the {FILE_BYTES_MAX} that are read");
-            return Err(FileError::Unfit(path.display().to_string(), why));
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = read_bounded(path)?;
         Weights::parse(&bytes, expected).map_err(|why| FileError::Unfit(path.display().to_string(), why))
     }
 
@@ -143,7 +137,7 @@ impl Weights {
     /// # Errors
     /// A sentence without the file's name.
     pub fn parse(bytes: &[u8], expected: &Expected) -> Result<Weights, String> {
-        let card = read_card(bytes)?;
+        let card: Card = read_card(bytes)?;
         if card.kind != "lstm" {
             return Err(format!("its kind is '{}', and an 'lstm' is needed", card.kind));
         }
@@ -213,6 +207,20 @@ impl Weights {
     }
 }
 
+/// The bytes of a model file, unless it is too large to be one.
+///
+/// # Errors
+/// [`FileError`] with the file's name.
+pub fn read_bounded(path: &Path) -> Result<Vec<u8>, FileError> {
+    let io = |e| FileError::Io(path.display().to_string(), e);
+    let size = std::fs::metadata(path).map_err(io)?.len();
+    if size > FILE_BYTES_MAX {
+        let why = format!("it has {size} bytes, more than the {FILE_BYTES_MAX} that are read");
+        return Err(FileError::Unfit(path.display().to_string(), why));
+    }
+    std::fs::read(path).map_err(io)
+}
+
 /// Writes `bytes` to a neighbour of `path`, flushes it to the disk, and renames it: the place holds the old file or the new one.
 ///
 /// # Errors
@@ -234,7 +242,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 ///
 /// # Errors
 /// A sentence without the file's name.
-pub fn read_card(bytes: &[u8]) -> Result<Card, String> {
+pub fn read_card<C: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<C, String> {
     let (_, header) =
         SafeTensors::read_metadata(bytes).map_err(|e| format!("it is cut off or no safetensors file ({e})"))?;
     let text = header.metadata().as_ref().and_then(|m| m.get(KEY));
@@ -242,7 +250,7 @@ pub fn read_card(bytes: &[u8]) -> Result<Card, String> {
     serde_json::from_str(text).map_err(|e| format!("its card cannot be read ({e})"))
 }
 
-fn to_f32(dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, String> {
+pub(in crate::engine) fn to_f32(dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, String> {
     match dtype {
         Dtype::F32 => Ok(data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
         Dtype::F16 => Ok(data.as_chunks::<2>().0.iter().map(|b| half::to_f32(u16::from_le_bytes(*b))).collect()),
@@ -250,17 +258,17 @@ fn to_f32(dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, String> {
     }
 }
 
-fn to_bytes(values: &[f32], precision: Precision) -> Vec<u8> {
+pub(in crate::engine) fn to_bytes(values: &[f32], precision: Precision) -> Vec<u8> {
     match precision {
         Precision::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Precision::F16 => values.iter().flat_map(|x| half::from_f32(*x).to_le_bytes()).collect(),
     }
 }
 
-struct View {
-    dims: Vec<usize>,
-    bytes: Vec<u8>,
-    precision: Precision,
+pub(in crate::engine) struct View {
+    pub(in crate::engine) dims: Vec<usize>,
+    pub(in crate::engine) bytes: Vec<u8>,
+    pub(in crate::engine) precision: Precision,
 }
 
 impl safetensors::View for View {

@@ -18,7 +18,7 @@ pub mod kernel;
 pub mod live;
 mod memo;
 pub mod net;
-mod packed;
+pub(in crate::engine) mod packed;
 #[cfg(test)]
 mod parity;
 mod part;

@@ -8,7 +8,7 @@ use crate::engine::EngineError;
 use crate::music::ROLES;
 
 /// A matrix with its bias, in panels of 64 output rows.
-pub(super) struct Affine {
+pub(in crate::engine) struct Affine {
     pub panels: Vec<Block>,
     pub bias: Vec<Block>,
 }
@@ -18,7 +18,12 @@ impl Affine {
     fn stacked(weights: &Weights, inputs: usize, parts: &[(String, usize)]) -> Affine {
         let matrix: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.weight", p.0))).copied().collect();
         let bias: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.bias", p.0))).copied().collect();
-        let rows: usize = parts.iter().map(|p| p.1).sum();
+        Affine::new(inputs, &matrix, &bias)
+    }
+
+    /// From a row-major matrix of `inputs` columns and its bias.
+    pub fn new(inputs: usize, matrix: &[f32], bias: &[f32]) -> Affine {
+        let rows = bias.len();
         let panels = rows.div_ceil(PANEL);
         let row_of = |panel: usize, place: usize| Some(panel * PANEL + place).filter(|row| *row < rows);
         Affine {

@@ -110,7 +110,7 @@ fn shipped_weights_agree_with_the_oracle() {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     for path in files.filter(|path| path.extension().is_some_and(|e| e == "safetensors")) {
         let bytes = std::fs::read(&path).unwrap();
-        if super::file::read_card(&bytes).is_ok_and(|card| card.kind == "lstm") {
+        if super::file::read_card(&bytes).is_ok_and(|card: super::Card| card.kind == "lstm") {
             let error = worst(&Weights::parse(&bytes, &expected()).unwrap());
             assert!(error < 1e-5, "{}: {error:e}", path.display());
         }

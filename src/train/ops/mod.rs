@@ -66,7 +66,7 @@ impl Pool {
 }
 
 /// The numbers of an op's argument, which must be contiguous f32.
-fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(in crate::train) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let all = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&all[start..end]),
@@ -80,7 +80,7 @@ fn values(tensor: &Tensor) -> Result<Vec<f32>> {
 }
 
 /// Gives the numbers of a contiguous f32 tensor to `work` without a copy.
-fn with_values<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+pub(in crate::train) fn with_values<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
@@ -89,6 +89,6 @@ fn with_values<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> Result<T>) -> Re
     }
 }
 
-fn tensor(values: Vec<f32>, dims: &[usize]) -> Result<Tensor> {
+pub(in crate::train) fn tensor(values: Vec<f32>, dims: &[usize]) -> Result<Tensor> {
     Tensor::from_vec(values, dims, &candle_core::Device::Cpu)
 }
