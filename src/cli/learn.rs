@@ -6,8 +6,10 @@ use crate::engine::gan::shape::{FAMILIES, Family};
 use crate::engine::lstm::{Weights, expected};
 use crate::train::eval::{self, EvalOptions};
 use crate::train::gan;
+use crate::train::gan_eval;
 use crate::train::lstm::{self, Config};
 use crate::train::report::Report;
+use crate::wiring::models;
 use anyhow::Result;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -25,13 +27,7 @@ fn progress(text: &str, done: bool) {
 /// `ricercar corpus`.
 pub fn corpus(dirs: &[PathBuf], json: bool) -> Result<()> {
     let loaded = load(dirs)?;
-    let report = corpus::report(&loaded);
-    if json {
-        println!("{}", serde_json::to_string_pretty(&report)?)
-    } else {
-        print!("{report}")
-    }
-    Ok(())
+    print_report(&corpus::report(&loaded), json)
 }
 
 /// `ricercar train lstm`.
@@ -103,19 +99,55 @@ fn load(dirs: &[PathBuf]) -> Result<Corpus> {
 
 /// `ricercar eval`.
 pub fn eval(args: &EvalArgs) -> Result<()> {
+    if args.bars {
+        return eval_bars(args);
+    }
     let weights = Weights::load(&args.model, &expected())?;
     let loaded = load(&args.data)?;
-    let split = match args.split.as_str() {
+    let stop = super::render::stop_flag()?;
+    let options = EvalOptions { split: split(&args.split), ..EvalOptions::default() };
+    print_report(&eval::lstm(&weights, &loaded, &options, &stop)?, args.json)
+}
+
+/// The bars that a model makes, beside real ones.
+fn eval_bars(args: &EvalArgs) -> Result<()> {
+    let bytes = models::bytes(Some(&args.model))?;
+    let packed = crate::engine::lstm::open(&bytes)?;
+    let loaded = load(&args.data)?;
+    let options = gan_eval::Options {
+        split: split(&args.split),
+        windows: args.windows,
+        model: format!("{} ({:016x})", args.model.display(), fnv(&bytes)),
+        ..gan_eval::Options::default()
+    };
+    let stop = super::render::stop_flag()?;
+    let mut say = |what: &str, done: usize, total: usize| {
+        progress(&format!("{what}: {done} of {total}"), false);
+    };
+    let mut watch = gan_eval::Watch { say: &mut say, stop: &stop };
+    let report = gan_eval::evaluate_lstm(&packed, &loaded, &options, &mut watch)?;
+    progress("", true);
+    print_report(&report, args.json)
+}
+
+fn split(name: &str) -> Split {
+    match name {
         "train" => Split::Train,
         "test" => Split::Test,
         _ => Split::Valid,
-    };
-    let stop = super::render::stop_flag()?;
-    let report = eval::lstm(&weights, &loaded, &EvalOptions { split, ..EvalOptions::default() }, &stop)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?)
+    }
+}
+
+fn print_report<R: serde::Serialize + std::fmt::Display>(report: &R, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?)
     } else {
         print!("{report}")
     }
     Ok(())
+}
+
+/// A number for the bytes of a model file (FNV-1a).
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -305,6 +305,12 @@ pub struct EvalArgs {
     /// Which works are scored.
     #[arg(long, default_value = "valid", value_parser = ["train", "valid", "test"])]
     pub split: String,
+    /// The bars that an LSTM makes, measured as those of a GAN are, in place of its bits a note.
+    #[arg(long)]
+    pub bars: bool,
+    /// Windows of two bars that are asked of each role, where bars are measured.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub windows: usize,
     /// For machines.
     #[arg(long)]
     pub json: bool,

@@ -17,6 +17,7 @@ pub mod data;
 pub mod eval;
 pub mod gan;
 pub mod gan_data;
+pub mod gan_eval;
 #[cfg(test)]
 mod gradients;
 pub mod kernel;

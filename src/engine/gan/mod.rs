@@ -31,6 +31,12 @@ use crate::music::Latent;
 pub trait BarMaker {
     /// The notes of the segment that `scene` describes.
     fn make(&mut self, scene: &BarScene, latent: &Latent) -> BarNotes;
+
+    /// Of all notes that it wanted to start so far, the share that no sounding cell followed and that were dropped, 0..=1; `None` when
+    /// it does not tell.
+    fn orphans(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Something that hears whether a bar could be real.
