@@ -2,8 +2,10 @@
 
 use super::{EvalArgs, GanArgs, TrainArgs};
 use crate::corpus::{self, Corpus, Split};
+use crate::engine::gan as gan_model;
 use crate::engine::gan::shape::{FAMILIES, Family};
-use crate::engine::lstm::{Weights, expected};
+use crate::engine::lstm::kernel::Simd;
+use crate::engine::lstm::{Weights, expected, file};
 use crate::train::eval::{self, EvalOptions};
 use crate::train::gan;
 use crate::train::gan_eval;
@@ -13,6 +15,7 @@ use crate::wiring::models;
 use anyhow::Result;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One line on stderr that is written over, when stderr is a terminal; nothing otherwise.
 fn progress(text: &str, done: bool) {
@@ -99,8 +102,12 @@ fn load(dirs: &[PathBuf]) -> Result<Corpus> {
 
 /// `ricercar eval`.
 pub fn eval(args: &EvalArgs) -> Result<()> {
+    let bytes = models::bytes(Some(&args.model))?;
+    if is_gan(&bytes) {
+        return eval_gan(args, &bytes);
+    }
     if args.bars {
-        return eval_bars(args);
+        return eval_bars(args, &bytes);
     }
     let weights = Weights::load(&args.model, &expected())?;
     let loaded = load(&args.data)?;
@@ -110,16 +117,10 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
 }
 
 /// The bars that a model makes, beside real ones.
-fn eval_bars(args: &EvalArgs) -> Result<()> {
-    let bytes = models::bytes(Some(&args.model))?;
-    let packed = crate::engine::lstm::open(&bytes)?;
+fn eval_bars(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
+    let packed = crate::engine::lstm::open(bytes)?;
     let loaded = load(&args.data)?;
-    let options = gan_eval::Options {
-        split: split(&args.split),
-        windows: args.windows,
-        model: format!("{} ({:016x})", args.model.display(), fnv(&bytes)),
-        ..gan_eval::Options::default()
-    };
+    let options = bar_options(args, bytes);
     let stop = super::render::stop_flag()?;
     let mut say = |what: &str, done: usize, total: usize| {
         progress(&format!("{what}: {done} of {total}"), false);
@@ -128,6 +129,39 @@ fn eval_bars(args: &EvalArgs) -> Result<()> {
     let report = gan_eval::evaluate_lstm(&packed, &loaded, &options, &mut watch)?;
     progress("", true);
     print_report(&report, args.json)
+}
+
+/// The bars that a GAN makes, beside real ones, the band LSTM's and others, and what its critic hears.
+fn eval_gan(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
+    let unfit = |why| anyhow::anyhow!("{} is no model that this build can play: {why}", args.model.display());
+    let packed = Arc::new(gan_model::Packed::new(&gan_model::Weights::parse(bytes).map_err(unfit)?));
+    let live = || gan_model::Live::new(packed.clone(), Simd::best());
+    let (mut maker, mut ear) = (live(), gan_model::Critic::new(live()));
+    let loaded = load(&args.data)?;
+    let band = crate::engine::lstm::open(models::BAND)?;
+    let options = gan_eval::Options { lstm: Some(band), ..bar_options(args, bytes) };
+    let stop = super::render::stop_flag()?;
+    let mut say = |what: &str, done: usize, total: usize| {
+        progress(&format!("{what}: {done} of {total}"), false);
+    };
+    let mut watch = gan_eval::Watch { say: &mut say, stop: &stop };
+    let report = gan_eval::evaluate(&mut maker, Some(&mut ear), &loaded, &options, &mut watch)?;
+    progress("", true);
+    print_report(&report, args.json)
+}
+
+fn bar_options(args: &EvalArgs, bytes: &[u8]) -> gan_eval::Options {
+    gan_eval::Options {
+        split: split(&args.split),
+        windows: args.windows,
+        model: format!("{} ({:016x})", args.model.display(), fnv(bytes)),
+        ..gan_eval::Options::default()
+    }
+}
+
+/// True for model files of the GAN.
+fn is_gan(bytes: &[u8]) -> bool {
+    file::read_card::<gan_model::file::Card>(bytes).is_ok_and(|card| card.kind == "gan")
 }
 
 fn split(name: &str) -> Split {
