@@ -272,13 +272,13 @@ pub struct GanArgs {
     #[arg(long, default_value_t = 160)]
     pub channels: usize,
     /// Bars in a batch.
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = 32)]
     pub batch: usize,
     /// Highest learning rate of both nets.
-    #[arg(long, default_value_t = 3e-4)]
+    #[arg(long, default_value_t = 4e-4)]
     pub rate: f64,
     /// Weight of the penalty on the critic's steepness: more slows the critic down.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 0.4)]
     pub penalty: f64,
     /// Weight of the term that keeps latents from giving the same bar.
     #[arg(long, default_value_t = 1.0)]

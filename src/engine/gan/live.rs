@@ -5,7 +5,7 @@
 
 use super::file::Weights;
 use super::planes::{class_shifts_into, is_open, write_conditions, write_steps};
-use super::scene::BarScene;
+use super::scene::{BarScene, SEGMENT_STEPS};
 use super::shape::{CONDITIONS, FAMILIES, Family, Half, PITCH_ROWS, POOLED, SCORE, Shape};
 use crate::engine::lstm::kernel::{self, PANEL, Simd};
 use crate::engine::lstm::packed::Affine;
@@ -94,9 +94,10 @@ impl Pair {
             Mix { weights: get("weight"), bias: get("bias") }
         };
         let body = |half: Half| {
-            let (letter, inputs, known) = match half {
-                Half::Generator => ("g", shape.family.step_inputs(), CONDITIONS + LATENT),
-                Half::Critic => ("d", shape.family.critic_inputs(), CONDITIONS),
+            let letter = half.letter();
+            let (inputs, known) = match half {
+                Half::Generator => (shape.family.step_inputs(), CONDITIONS + LATENT),
+                _ => (shape.family.critic_inputs(), CONDITIONS),
             };
             let block = |b: usize| Block {
                 film: affine(letter, &format!("film.{b}"), known),
@@ -229,12 +230,17 @@ impl Live {
             affine(self.simd, &pair.out, s.x.row(slot, c), &mut s.logits, slot);
         }
         class_shifts_into(scene, &mut s.shifts);
+        let mut held = [0.0; PITCH_ROWS];
         for slot in 0..family.slots() {
             let logits = s.logits.row(slot, family.outputs());
             let out = &mut s.planes[slot * family.planes()..][..family.planes()];
+            let is_open = is_open(scene, slot);
             match family {
-                Family::Drums => drums(self.packed.slope, is_open(scene, slot), logits, out),
-                Family::Pitched => pitched(self.packed.slope, is_open(scene, slot), slot, s.shifts[slot], logits, out),
+                Family::Drums => drums(self.packed.slope, is_open, logits, out),
+                Family::Pitched => {
+                    let sounds = is_open || slot >= SEGMENT_STEPS;
+                    pitched(self.packed.slope, [is_open, sounds], s.shifts[slot], logits, &mut held, out);
+                }
             }
         }
         s.planes.iter().all(|x| x.is_finite()).then_some(&s.planes)
@@ -354,16 +360,28 @@ fn body(simd: Simd, body: &Body, shape: &Shape, s: &mut Scratch, known: usize) {
     (0..slots).for_each(|slot| leak(s.x.row_mut(slot, c)));
 }
 
-fn pitched(slope: f32, is_open: bool, slot: usize, shift: u8, logits: &[f32], out: &mut [f32]) {
+/// One slot; `held` is what sounds on from the slot before. What sounds is what starts, or what sounded and is held.
+fn pitched(
+    slope: f32,
+    [is_open, sounds]: [bool; 2],
+    shift: u8,
+    logits: &[f32],
+    held: &mut [f32; PITCH_ROWS],
+    out: &mut [f32],
+) {
     let p = PITCH_ROWS;
-    let sounds = is_open || slot >= super::scene::SEGMENT_STEPS;
     let classes = &logits[2 * p + 1..];
     let mut onsets = 0.0;
     for row in 0..p {
         let class = (row + usize::from(shift)) % 12;
-        out[row] = if is_open { math::sigmoid(slope * (logits[row] + classes[class])) } else { 0.0 };
-        out[p + row] = if sounds { math::sigmoid(slope * (logits[p + row] + classes[12 + class])) } else { 0.0 };
-        onsets += out[row];
+        let onset = if is_open { math::sigmoid(slope * (logits[row] + classes[class])) } else { 0.0 };
+        let hold = math::sigmoid(slope * (logits[p + row] + classes[12 + class]));
+        if sounds {
+            held[row] = onset + (1.0 - onset) * held[row] * hold;
+        }
+        out[row] = onset;
+        out[p + row] = if sounds { held[row] } else { 0.0 };
+        onsets += onset;
     }
     let any: f32 = if onsets < 1.0 { onsets } else { 1.0 };
     out[2 * p] = if is_open { math::sigmoid(logits[2 * p]) * any } else { 0.0 };

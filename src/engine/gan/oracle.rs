@@ -84,10 +84,7 @@ impl Oracle {
     }
 
     fn body(&self, shape: &Shape, half: Half, x: &Tensor, asked: &Tensor) -> Result<Tensor> {
-        let name = |layer: &str| {
-            let letter = if half == Half::Generator { "g" } else { "d" };
-            format!("{}.{letter}.{layer}", shape.family.name())
-        };
+        let name = |layer: &str| format!("{}.{}.{layer}", shape.family.name(), half.letter());
         let mut x = leaky(&self.film(&name("film.in"), &self.dense(&name("in"), x)?, asked)?)?;
         for b in 0..shape.blocks {
             let y = self.film(&name(&format!("film.{b}")), &x, asked)?;
@@ -133,14 +130,11 @@ impl Oracle {
             }
             Family::Pitched => {
                 let p = PITCH_ROWS;
-                let sounds: Vec<f32> =
-                    (0..family.slots()).map(|s| f32::from(is_open(scene, s) || s >= SEGMENT_STEPS)).collect();
-                let sounds = Tensor::from_vec(sounds, (family.slots(), 1), &self.device)?;
                 let classes = class_rows(scene, &self.device)?;
                 let by_class = |plane: usize| part(2 * p + 1 + 12 * plane, 12)?.contiguous()?.gather(&classes, 1);
                 let plane = |at: usize| sigmoid(&((part(at * p, p)? + by_class(at)?)? * self.slope)?);
                 let onset = plane(0)?.broadcast_mul(&open)?;
-                let sustain = plane(1)?.broadcast_mul(&sounds)?;
+                let sustain = sounding(scene, &onset, &plane(1)?)?;
                 let any = onset.sum_keepdim(1)?.minimum(1.0)?;
                 let loud = (sigmoid(&part(2 * p, 1)?)? * any)?;
                 Tensor::cat(&[onset, sustain, loud], 1)?
@@ -174,6 +168,24 @@ impl Oracle {
         let fits = (last.mul(&self.dense(&name("project"), &asked)?)?.sum_all()? / (SCORE as f64).sqrt())?;
         Ok(Some((self.dense(&name("score"), &last)?.sum_all()? + fits)?.to_scalar()?))
     }
+}
+
+/// What sounds: what starts, or what sounded in the slot before and is held.
+fn sounding(scene: &BarScene, onset: &Tensor, hold: &Tensor) -> Result<Tensor> {
+    let slots = onset.dim(0)?;
+    let mut held = onset.narrow(0, 0, 1)?;
+    let nothing = held.zeros_like()?;
+    let mut all = vec![held.clone()];
+    for slot in 1..slots {
+        if !is_open(scene, slot) && slot < SEGMENT_STEPS {
+            all.push(nothing.clone());
+            continue;
+        }
+        let (starts, keeps) = (onset.narrow(0, slot, 1)?, hold.narrow(0, slot, 1)?);
+        held = (&starts + ((1.0 - &starts)? * (held * keeps)?)?)?;
+        all.push(held.clone());
+    }
+    Tensor::cat(&all, 0)
 }
 
 fn leaky(x: &Tensor) -> Result<Tensor> {

@@ -13,7 +13,7 @@ const LOWEST: [i32; ROLES.len()] = [0, 24, 40, 52];
 /// Largest offset from the grid, in ticks: an offset plane of 1.
 const OFFSET_TICKS: f32 = 120.0;
 /// Changes whenever the meaning of a number in planes, inputs or conditions does.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 /// Velocity of notes whose corpus has none.
 const PLAIN_VELOCITY: f32 = 80.0 / 127.0;
 

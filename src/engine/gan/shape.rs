@@ -101,7 +101,7 @@ impl Family {
     }
 }
 
-/// Sizes of one family's generator and critic.
+/// Sizes of one family's nets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Which family.
@@ -114,22 +114,36 @@ pub struct Shape {
     pub blocks: usize,
 }
 
-/// Generator or critic.
+/// One of a family's nets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Half {
     /// Noise to bars.
     Generator,
     /// Bars to scores.
     Critic,
+    /// Bars to places in the latent space: there in training only.
+    Encoder,
+}
+
+impl Half {
+    /// The letter in the names of its tensors.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Half::Generator => "g",
+            Half::Critic => "d",
+            Half::Encoder => "e",
+        }
+    }
 }
 
 impl Shape {
     /// Name and dimensions of the tensors of one half, in file order.
     pub fn tensors(&self, half: Half) -> Vec<(String, Vec<usize>)> {
         let (family, c, slots) = (self.family, self.channels, self.family.slots());
-        let (letter, inputs, known) = match half {
-            Half::Generator => ("g", family.step_inputs(), CONDITIONS + LATENT),
-            Half::Critic => ("d", family.critic_inputs(), CONDITIONS),
+        let letter = half.letter();
+        let (inputs, known) = match half {
+            Half::Generator => (family.step_inputs(), CONDITIONS + LATENT),
+            Half::Critic | Half::Encoder => (family.critic_inputs(), CONDITIONS),
         };
         let mut list = Vec::new();
         let mut layer = |name: String, outputs: usize, inputs: usize| {
@@ -154,6 +168,12 @@ impl Shape {
                 layer("flat".into(), SCORE, POOLED * c);
                 layer("score".into(), 1, SCORE);
                 layer("project".into(), SCORE, CONDITIONS);
+            }
+            Half::Encoder => {
+                layer("pool".into(), POOLED, slots);
+                layer("flat".into(), SCORE, POOLED * c);
+                // Mean and logarithm of the variance.
+                layer("code".into(), 2 * LATENT, SCORE);
             }
         }
         list

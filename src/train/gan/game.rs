@@ -7,7 +7,7 @@ use super::noise::noise;
 use crate::engine::gan::shape::{Family, Half, STYLES, Shape};
 use crate::music::{Chance, LATENT};
 use crate::train::optim::{AdamW, Optimiser};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, Var};
 
 /// Settings of the game.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,10 +34,12 @@ pub struct Rules {
     pub counts: f64,
     /// Weight of density and register.
     pub controls: f64,
-    /// Weight of onsets without sustain.
-    pub orphans: f64,
     /// Weight of latents that make no difference, and the difference that is enough.
     pub modes: (f64, f64),
+    /// Weight of rebuilding real bars of pitches: at the start and at the end.
+    pub rebuild: (f32, f32),
+    /// Weight of the codes' distance from the latents' distribution, within rebuilding.
+    pub stray: f64,
     /// Decay of the generator's moving average.
     pub average: f32,
 }
@@ -48,16 +50,17 @@ impl Default for Rules {
             channels: 160,
             expand: 320,
             blocks: 2,
-            batch: 48,
-            rate: 3e-4,
-            penalty: 1.0,
+            batch: 32,
+            rate: 4e-4,
+            penalty: 0.4,
             penalty_every: 4,
             noise: (0.3, 0.08),
             slope: (1.0, 6.0),
             counts: 4.0,
             controls: 1.0,
-            orphans: 0.3,
             modes: (1.0, 0.5),
+            rebuild: (0.1, 0.02),
+            stray: 0.7,
             average: 0.998,
         }
     }
@@ -76,6 +79,8 @@ pub struct Turn {
     pub counts: f32,
     /// Error of density and register.
     pub controls: f32,
+    /// Nats by which rebuilt bars miss the real ones; 0 for drums, which are not rebuilt.
+    pub rebuilt: f32,
     /// Share of cells that differ between two latents under the same conditions.
     pub difference: f32,
 }
@@ -88,7 +93,9 @@ pub struct Game {
     pub generator: GanNet,
     /// The critic.
     pub critic: GanNet,
-    /// Optimisers of the generator and the critic; the generator's keeps its moving average.
+    /// Gives real bars of pitches a place in the latent space; none for drums.
+    pub encoder: Option<GanNet>,
+    /// Optimisers of the generator (with the encoder) and of the critic; the first keeps moving averages.
     pub optimisers: [Optimiser; 2],
     chance: Chance,
 }
@@ -108,8 +115,20 @@ impl Game {
         let chance = Chance::new(seed).fold(family as u64 + 100);
         let generator = GanNet::new(shape, Half::Generator, chance)?;
         let critic = GanNet::new(shape, Half::Critic, chance)?;
-        let optimisers = [Optimiser::new(generator.vars())?, Optimiser::new(critic.vars())?];
-        Ok(Game { rules, generator, critic, optimisers, chance })
+        let encoder = match family {
+            Family::Drums => None,
+            Family::Pitched => Some(GanNet::new(shape, Half::Encoder, chance)?),
+        };
+        let none = Optimiser::default;
+        let mut game = Game { rules, generator, critic, encoder, optimisers: [none(), none()], chance };
+        game.optimisers = [Optimiser::new(&game.makers())?, Optimiser::new(game.critic.vars())?];
+        Ok(game)
+    }
+
+    /// Variables of the generator, then of the encoder.
+    pub fn makers(&self) -> Vec<(String, Var)> {
+        let encoder = self.encoder.as_ref().map_or(&[][..], GanNet::vars);
+        self.generator.vars().iter().chain(encoder).cloned().collect()
     }
 
     /// Which family plays.
@@ -219,6 +238,7 @@ impl Game {
         let (family, slots, half) = (self.family(), self.family().slots(), known.bars / 2);
         // Each condition twice, with different latents, so that a latent that changes nothing is seen.
         let pairs: Vec<usize> = (0..2 * half).map(|i| i % half).collect();
+        let whole = (known, real);
         let known = &known.pick(&pairs, slots)?;
         let real = real.narrow(0, 0, half * slots)?;
         let made = self.generator.generate(known, &self.latents(4, 2 * half)?, slope)?;
@@ -228,7 +248,9 @@ impl Game {
         let hard = harden(family, &made)?;
         let first: Vec<usize> = (0..half).collect();
         let real_counts = counts(family, &known.pick(&first, slots)?, &real)?;
-        let counted = apart(&counts(family, known, &hard)?, &real_counts)?;
+        let made_counts = counts(family, known, &hard)?;
+        let bars_apart = apart(&totals(slots, &made_counts)?, &totals(slots, &real_counts)?)?;
+        let counted = (apart(&made_counts, &real_counts)? + bars_apart)?;
         turn.counts = counted.to_scalar()?;
         let controls = self.controls(family, known, &hard, &Tensor::cat(&[&real, &real], 0)?)?;
         turn.controls = controls.to_scalar()?;
@@ -238,12 +260,34 @@ impl Game {
         let modes = (apart.neg()? + enough)?.relu()?.mean_all()?;
         let mut loss = (against + (counted * self.rules.counts)?)?;
         loss = ((loss + (controls * self.rules.controls)?)? + (modes * weight)?)?;
-        if family == Family::Pitched {
-            loss = (loss + (orphans(&made)? * self.rules.orphans)?)?;
+        if let Some(rebuilt) = self.rebuild(whole.0, whole.1, slope, progress, turn)? {
+            loss = (loss + rebuilt)?;
         }
         let grads = loss.backward()?;
-        self.optimisers[0].step(self.generator.vars(), &grads, &adam(self.rules.average), rate)?;
+        let makers = self.makers();
+        self.optimisers[0].step(&makers, &grads, &adam(self.rules.average), rate)?;
         Ok(())
+    }
+
+    /// The loss of real bars that go through the encoder and come back from the generator.
+    fn rebuild(
+        &self,
+        known: &Known,
+        real: &Tensor,
+        slope: f32,
+        progress: f64,
+        turn: &mut Turn,
+    ) -> Result<Option<Tensor>> {
+        let Some(encoder) = &self.encoder else { return Ok(None) };
+        let [mean, log_variance] = encoder.encode(known, real)?;
+        let spread = (&log_variance * 0.5)?.exp()?;
+        let latents = (&mean + spread.mul(&self.latents(6, known.bars)?)?)?;
+        let made = self.generator.generate(known, &latents, slope)?;
+        let missed = rebuilt(&made, real, known.bars)?;
+        turn.rebuilt = missed.to_scalar()?;
+        let (from, to) = self.rules.rebuild;
+        let weight = f64::from(from + (to - from) * (progress as f32 / 0.6).min(1.0));
+        Ok(Some(((missed + (strayed(&mean, &log_variance)? * self.rules.stray)?)? * weight)?))
     }
 
     /// Error of the density and the register where they were told.

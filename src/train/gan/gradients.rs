@@ -197,11 +197,11 @@ fn losses_have_the_slopes_of_their_differences() {
     let real_counts = losses::counts(family, &known, &real).unwrap();
     let vars = [soft];
     check("counts", &vars, &|t| losses::apart(&losses::counts(family, &known, &t[0])?, &real_counts)?.reshape(1));
-    check("difference", &vars, &|t| {
-        // The size in the denominator is held, so only the numerator is compared: scale by it.
-        let both = (losses::difference(family, 4, &t[0])? * 0.0)?;
-        both + losses::orphans(&t[0])?.broadcast_as(2)?
-    });
+    let slots = family.slots();
+    check("totals", &vars, &|t| losses::totals(slots, &losses::counts(family, &known, &t[0])?));
+    check("rebuilt", &vars, &|t| losses::rebuilt(&t[0], &real, 4)?.reshape(1));
+    let codes = [numbers(6, &[4, 9]), numbers(7, &[4, 9])];
+    check("strayed", &codes, &|t| losses::strayed(&t[0], &t[1])?.reshape(1));
     check("softplus", &vars, &|t| losses::softplus_mean(&t[0])?.reshape(1));
     let hard = losses::harden(family, vars[0].as_tensor()).unwrap();
     let first = hard.narrow(1, 0, 96).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();

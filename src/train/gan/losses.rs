@@ -4,8 +4,10 @@
 //! form). The critic's steepness at real and made bars is held down by differences between a bar and the same bar with a
 //! little noise: to first order the R1 penalty (Mescheder et al., "Which training methods for GANs do actually
 //! converge?", 2018), without a second backward pass. Beside the critic the generator answers for what can be counted:
-//! the mean counts of real bars, the density and register that were asked for, onsets without sustain, and latents that
-//! make no difference (Mao et al., "Mode seeking GANs", 2019).
+//! the mean counts of real bars, the density and register that were asked for, and latents that
+//! make no difference (Mao et al., "Mode seeking GANs", 2019). Pitches also learn to rebuild real bars from codes that an
+//! encoder gives them (Larsen et al., "Autoencoding beyond pixels", 2016): a critic alone takes very long to teach them
+//! which row goes with which chord.
 
 use super::net::Known;
 use crate::engine::gan::shape::{Family, PITCH_ROWS};
@@ -90,6 +92,41 @@ pub fn apart(made: &Tensor, real: &Tensor) -> Result<Tensor> {
     (gap.sqr()? / (variance + 0.02)?)?.mean_all()
 }
 
+/// The same counts summed over the slots of each bar: (bars, counts).
+///
+/// # Errors
+/// Those of candle.
+pub fn totals(slots: usize, counts: &Tensor) -> Result<Tensor> {
+    let (bars, all) = counts.dims2()?;
+    counts.reshape((bars, slots, all / slots))?.sum(1)
+}
+
+/// Nats by which made planes miss real ones: cross-entropy of onsets and sustain, squares of velocities; mean over bars.
+///
+/// # Errors
+/// Those of candle.
+pub fn rebuilt(made: &Tensor, real: &Tensor, bars: usize) -> Result<Tensor> {
+    let cells = |t: &Tensor| t.narrow(1, 0, 2 * PITCH_ROWS)?.contiguous();
+    let (p, x) = (cells(made)?.clamp(CERTAIN, 1.0 - CERTAIN)?, cells(real)?);
+    let right = (x.mul(&p.log()?)? + (1.0 - &x)?.mul(&(1.0 - &p)?.log()?)?)?;
+    let loud = |t: &Tensor| t.narrow(1, 2 * PITCH_ROWS, 1);
+    let velocity = (loud(made)? - loud(real)?)?.sqr()?.sum_all()?;
+    ((velocity * 4.0)? - right.sum_all()?)? * (1.0 / bars as f64)
+}
+
+/// How far codes are from the standard normal that latents are drawn from: Kullback-Leibler, nats, mean over bars (Kingma and
+/// Welling, "Auto-encoding variational Bayes", 2014).
+///
+/// # Errors
+/// Those of candle.
+pub fn strayed(mean: &Tensor, log_variance: &Tensor) -> Result<Tensor> {
+    let each = ((mean.sqr()? + log_variance.exp()?)? - log_variance)? - 1.0;
+    each?.sum(1)?.mean_all()? * 0.5
+}
+
+/// Likelihoods are kept this far from 0 and 1.
+const CERTAIN: f32 = 1e-4;
+
 /// Onsets of every bar (bars), and the mean row of its onsets (bars).
 ///
 /// # Errors
@@ -125,13 +162,4 @@ pub fn difference(family: Family, bars: usize, planes: &Tensor) -> Result<Tensor
     let apart = (&a - &b)?.abs()?.sum(D::Minus1)?;
     let both = ((&a + &b)?.sum(D::Minus1)?.detach() + 1.0)?;
     apart / both
-}
-
-/// Onsets where no sustain is, mean over the slots.
-///
-/// # Errors
-/// Those of candle.
-pub fn orphans(planes: &Tensor) -> Result<Tensor> {
-    let (onsets, sustain) = (planes.narrow(1, 0, PITCH_ROWS)?, planes.narrow(1, PITCH_ROWS, PITCH_ROWS)?);
-    (onsets - sustain)?.relu()?.sum(1)?.mean_all()
 }

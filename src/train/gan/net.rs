@@ -2,7 +2,7 @@
 
 use super::ops::{CriticView, Dense, Facts, Film, Planes, TimeMix};
 use crate::engine::gan::shape::{Half, POOLED, SCORE, Shape};
-use crate::music::{Chance, Purpose};
+use crate::music::{Chance, LATENT, Purpose};
 use candle_core::{Device, Error, Result, Tensor, Var};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,11 +54,11 @@ impl Known {
     }
 }
 
-/// One half of a family's pair of nets.
+/// One of a family's nets.
 pub struct GanNet {
     /// Sizes.
     pub shape: Shape,
-    /// Which half.
+    /// Which one.
     pub half: Half,
     vars: Vec<(String, Var)>,
     places: HashMap<String, usize>,
@@ -91,6 +91,7 @@ impl GanNet {
                 () if part("film") || part("project") => 0.5,
                 () if part("time2") || part("wide2") => 0.5,
                 () if part("out") || part("score") => 1.0,
+                () if part("code") => 0.5,
                 () => 1.38,
             };
             let bound = gain * (3.0 / dims[1] as f32).sqrt();
@@ -150,12 +151,21 @@ impl GanNet {
         let fits = (last.mul(&asked)?.sum(1)? * (1.0 / (SCORE as f64).sqrt()))?;
         free + fits
     }
+
+    /// Where bars lie in the latent space, by an encoder: means and logarithms of variances, (bars, `LATENT`) each.
+    ///
+    /// # Errors
+    /// Those of candle, and a batch of another family.
+    pub fn encode(&self, known: &Known, planes: &Tensor) -> Result<[Tensor; 2]> {
+        let pass = Pass { net: self, frozen: false };
+        let code = pass.dense("code", &pass.hearing(known, planes)?, false)?;
+        Ok([code.narrow(1, 0, LATENT)?, code.narrow(1, LATENT, LATENT)?.clamp(-8f32, 4f32)?])
+    }
 }
 
 impl Pass<'_> {
     fn tensor(&self, name: &str) -> Result<&Tensor> {
-        let letter = if self.net.half == Half::Generator { "g" } else { "d" };
-        let name = format!("{}.{letter}.{name}", self.net.shape.family.name());
+        let name = format!("{}.{}.{name}", self.net.shape.family.name(), self.net.half.letter());
         let place = self.net.places.get(&name).ok_or_else(|| Error::Msg(format!("no variable {name}")))?;
         Ok(self.net.vars[*place].1.as_tensor())
     }
@@ -175,7 +185,16 @@ impl Pass<'_> {
         x.apply_op2(&both, Film { slots: self.net.shape.family.slots(), leaky })
     }
 
-    /// What both halves share: the slots through all blocks.
+    /// What critic and encoder share: a bar down to one row of numbers.
+    fn hearing(&self, known: &Known, planes: &Tensor) -> Result<Tensor> {
+        let shape = &self.net.shape;
+        let view = CriticView { family: shape.family, facts: known.facts.clone(), steps: known.steps.clone() };
+        let x = self.body(&planes.apply_op1(view)?, &known.conditions)?;
+        let pooled = self.time("pool", &x, true)?.reshape((known.bars, POOLED * shape.channels))?;
+        self.dense("flat", &pooled, true)
+    }
+
+    /// What all nets share: the slots through all blocks.
     fn body(&self, x: &Tensor, asked: &Tensor) -> Result<Tensor> {
         let mut x = self.film("in", &self.dense("in", x, false)?, asked, true)?;
         for b in 0..self.net.shape.blocks {

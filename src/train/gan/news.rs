@@ -69,10 +69,14 @@ impl std::fmt::Display for News {
             ),
             News::Progress { family, update, of, mean, speed, left } => {
                 let of = of.map_or(String::new(), |u| format!("/{u}"));
+                let rebuilt = match mean.rebuilt {
+                    0.0 => String::new(),
+                    nats => format!("  rebuilt {nats:.1}"),
+                };
                 write!(
                     f,
                     "{} {update}{of}  critic {:.3}  generator {:.3}  critic is right {:.0} %  counts {:.3}  controls {:.3}  \
-                     difference {:.2}  {speed:.1} updates/s  {} left",
+                     difference {:.2}{rebuilt}  {speed:.1} updates/s  {} left",
                     family.name(),
                     mean.critic,
                     mean.generator,
@@ -98,6 +102,7 @@ impl Turn {
             balance: self.balance + other.balance,
             counts: self.counts + other.counts,
             controls: self.controls + other.controls,
+            rebuilt: self.rebuilt + other.rebuilt,
             difference: self.difference + other.difference,
         }
     }
@@ -109,6 +114,7 @@ impl Turn {
             balance: self.balance * by,
             counts: self.counts * by,
             controls: self.controls * by,
+            rebuilt: self.rebuilt * by,
             difference: self.difference * by,
         }
     }

@@ -303,8 +303,9 @@ pub struct Facts {
     pub offset: Vec<f32>,
 }
 
-/// The op: logits (rows, `outputs`) to planes (rows, `planes`): onsets and sustain by sigmoids of slope `slope`, pitches with
-/// the logits of their class added; velocities and offsets in proportion to the onsets.
+/// The op: logits (rows, `outputs`) to planes (rows, `planes`): onsets by sigmoids of slope `slope`, pitches with the logits
+/// of their class added; what sounds grows from onsets, slot by slot, as long as it is held, so that no sustain is without
+/// its onset; velocities and offsets in proportion to the onsets.
 #[derive(Clone)]
 pub struct Planes {
     /// Which family.
@@ -316,60 +317,94 @@ pub struct Planes {
 }
 
 impl Planes {
-    fn pitched(&self, row: usize, logits: &[f32], out: &mut [f32]) {
-        let (facts, p) = (&self.facts, PITCH_ROWS);
-        let classes = &logits[2 * p + 1..];
-        let mut class = usize::from(facts.shifts[row]) % 12;
-        let (mut onsets, s) = (0.0, self.slope);
-        for r in 0..p {
-            out[r] = sigmoid(s * (logits[r] + classes[class])) * facts.open[row];
-            out[p + r] = sigmoid(s * (logits[p + r] + classes[12 + class])) * facts.sounds[row];
-            onsets += out[r];
-            class = if class == 11 { 0 } else { class + 1 };
-        }
-        out[2 * p] = sigmoid(logits[2 * p]) * onsets.min(1.0) * facts.velocity[row];
-    }
-
-    /// `d`: slopes of the planes `out`; adds nothing, writes all of `grad`.
-    fn pitched_slope(&self, row: usize, logits: &[f32], out: &[f32], d: &[f32], grad: &mut [f32]) {
-        let (facts, p) = (&self.facts, PITCH_ROWS);
-        let onsets: f32 = out[..p].iter().sum();
-        let loud = sigmoid(logits[2 * p]) * facts.velocity[row];
-        grad[2 * p] = d[2 * p] * loud * (1.0 - sigmoid(logits[2 * p])) * onsets.min(1.0);
-        let by_onset = if onsets < 1.0 { d[2 * p] * loud } else { 0.0 };
-        let mut class = usize::from(facts.shifts[row]) % 12;
-        let (cells, classes) = grad.split_at_mut(2 * p + 1);
-        classes.fill(0.0);
-        for r in 0..p {
-            // A plane is its sigmoid or, where it is closed, zero: both have this slope.
-            let onset = (d[r] + by_onset) * self.slope * out[r] * (1.0 - out[r]);
-            let sustain = d[p + r] * self.slope * out[p + r] * (1.0 - out[p + r]);
-            (cells[r], cells[p + r]) = (onset, sustain);
-            classes[class] += onset;
-            classes[12 + class] += sustain;
-            class = if class == 11 { 0 } else { class + 1 };
+    /// One bar, from its first row on: what sounds is what starts, or what sounded in the slot before and is held.
+    fn pitched(&self, first: usize, logits: &[f32], out: &mut [f32]) {
+        let (facts, p, s) = (&self.facts, PITCH_ROWS, self.slope);
+        let mut held = [0.0f32; PITCH_ROWS];
+        let slots = logits.chunks_exact(self.family.outputs()).zip(out.chunks_exact_mut(self.family.planes()));
+        for (row, (logits, out)) in (first..).zip(slots) {
+            let classes = &logits[2 * p + 1..];
+            let mut class = usize::from(facts.shifts[row]) % 12;
+            let (mut onsets, sounds) = (0.0, facts.sounds[row]);
+            for r in 0..p {
+                let onset = sigmoid(s * (logits[r] + classes[class])) * facts.open[row];
+                let hold = sigmoid(s * (logits[p + r] + classes[12 + class]));
+                if sounds > 0.0 {
+                    held[r] = onset + (1.0 - onset) * held[r] * hold;
+                }
+                (out[r], out[p + r]) = (onset, held[r] * sounds);
+                onsets += onset;
+                class = if class == 11 { 0 } else { class + 1 };
+            }
+            out[2 * p] = sigmoid(logits[2 * p]) * onsets.min(1.0) * facts.velocity[row];
         }
     }
 
-    fn drums(&self, row: usize, logits: &[f32], out: &mut [f32]) {
+    /// Slopes of one bar's logits; `d` are those of its planes `out`.
+    fn pitched_slope(&self, first: usize, logits: &[f32], out: &[f32], d: &[f32], grad: &mut [f32]) {
+        let (facts, p, s) = (&self.facts, PITCH_ROWS, self.slope);
+        let (outputs, width) = (self.family.outputs(), self.family.planes());
+        let mut later = [0.0f32; PITCH_ROWS];
+        for slot in (0..self.family.slots()).rev() {
+            let row = first + slot;
+            let (logits, grad) = (&logits[slot * outputs..][..outputs], &mut grad[slot * outputs..][..outputs]);
+            let (now, d) = (&out[slot * width..][..width], &d[slot * width..][..width]);
+            // The last slot before this one that sounds; its sustain is what could be held.
+            let before = (0..slot).rev().find(|b| facts.sounds[first + b] > 0.0);
+            let onsets: f32 = now[..p].iter().sum();
+            let loud = sigmoid(logits[2 * p]);
+            grad[2 * p] = d[2 * p] * loud * (1.0 - loud) * onsets.min(1.0) * facts.velocity[row];
+            let by_onset = if onsets < 1.0 { d[2 * p] * loud * facts.velocity[row] } else { 0.0 };
+            let (cells, classes) = grad.split_at_mut(2 * p + 1);
+            classes.fill(0.0);
+            let mut class = usize::from(facts.shifts[row]) % 12;
+            for r in 0..p {
+                let onset = now[r];
+                let mut d_onset = d[r] + by_onset;
+                let mut d_hold = 0.0;
+                if facts.sounds[row] > 0.0 {
+                    let hold = sigmoid(s * (logits[p + r] + logits[2 * p + 13 + class]));
+                    let held = before.map_or(0.0, |b| out[b * width + p + r]);
+                    let d_sounds = d[p + r] + later[r];
+                    d_onset += d_sounds * (1.0 - held * hold);
+                    d_hold = d_sounds * (1.0 - onset) * held * s * hold * (1.0 - hold);
+                    later[r] = d_sounds * (1.0 - onset) * hold;
+                }
+                // An onset is its sigmoid or, where it is closed, zero: both have this slope.
+                let d_onset = d_onset * s * onset * (1.0 - onset);
+                (cells[r], cells[p + r]) = (d_onset, d_hold);
+                classes[class] += d_onset;
+                classes[12 + class] += d_hold;
+                class = if class == 11 { 0 } else { class + 1 };
+            }
+        }
+    }
+
+    fn drums(&self, first: usize, logits: &[f32], out: &mut [f32]) {
         let (facts, k) = (&self.facts, ROW_COUNT);
-        for r in 0..k {
-            let onset = sigmoid(self.slope * logits[r]) * facts.open[row];
-            out[r] = onset;
-            out[k + r] = onset * sigmoid(logits[k + r]) * facts.velocity[row];
-            out[2 * k + r] = onset * tanh(logits[2 * k + r]) * facts.offset[row];
+        for (row, (logits, out)) in (first..).zip(logits.chunks_exact(3 * k).zip(out.chunks_exact_mut(3 * k))) {
+            for r in 0..k {
+                let onset = sigmoid(self.slope * logits[r]) * facts.open[row];
+                out[r] = onset;
+                out[k + r] = onset * sigmoid(logits[k + r]) * facts.velocity[row];
+                out[2 * k + r] = onset * tanh(logits[2 * k + r]) * facts.offset[row];
+            }
         }
     }
 
-    fn drums_slope(&self, row: usize, logits: &[f32], out: &[f32], d: &[f32], grad: &mut [f32]) {
+    fn drums_slope(&self, first: usize, logits: &[f32], out: &[f32], d: &[f32], grad: &mut [f32]) {
         let (facts, k) = (&self.facts, ROW_COUNT);
-        for r in 0..k {
-            let (loud, late) = (sigmoid(logits[k + r]), tanh(logits[2 * k + r]));
-            let onset = out[r];
-            let d_onset = d[r] + d[k + r] * loud * facts.velocity[row] + d[2 * k + r] * late * facts.offset[row];
-            grad[r] = d_onset * self.slope * onset * (1.0 - onset);
-            grad[k + r] = d[k + r] * onset * loud * (1.0 - loud) * facts.velocity[row];
-            grad[2 * k + r] = d[2 * k + r] * onset * (1.0 - late * late) * facts.offset[row];
+        for slot in 0..self.family.slots() {
+            let (row, at) = (first + slot, slot * 3 * k);
+            for r in at..at + k {
+                let (loud, late) = (sigmoid(logits[k + r]), tanh(logits[2 * k + r]));
+                let onset = out[r];
+                let (is_loud, is_late) = (facts.velocity[row], facts.offset[row]);
+                let d_onset = d[r] + d[k + r] * loud * is_loud + d[2 * k + r] * late * is_late;
+                grad[r] = d_onset * self.slope * onset * (1.0 - onset);
+                grad[k + r] = d[k + r] * onset * loud * (1.0 - loud) * is_loud;
+                grad[2 * k + r] = d[2 * k + r] * onset * (1.0 - late * late) * is_late;
+            }
         }
     }
 }
@@ -390,10 +425,12 @@ impl CustomOp1 for Planes {
         vectorised(
             #[inline(always)]
             || {
-                for (row, (x, out)) in x.chunks_exact(outputs).zip(out.chunks_exact_mut(width)).enumerate() {
+                let slots = self.family.slots();
+                let bars = x.chunks_exact(slots * outputs).zip(out.chunks_exact_mut(slots * width));
+                for (bar, (x, out)) in bars.enumerate() {
                     match self.family {
-                        Family::Drums => self.drums(row, x, out),
-                        Family::Pitched => self.pitched(row, x, out),
+                        Family::Drums => self.drums(bar * slots, x, out),
+                        Family::Pitched => self.pitched(bar * slots, x, out),
                     }
                 }
             },
@@ -407,11 +444,13 @@ impl CustomOp1 for Planes {
         with_values(x, |x| {
             with_values(y, |y| {
                 with_values(dy, |dy| {
-                    let rows = x.chunks_exact(outputs).zip(y.chunks_exact(width)).zip(dy.chunks_exact(width));
-                    for (row, (((x, y), d), dx)) in rows.zip(dx.chunks_exact_mut(outputs)).enumerate() {
+                    let slots = self.family.slots();
+                    let bars = x.chunks_exact(slots * outputs).zip(y.chunks_exact(slots * width));
+                    let bars = bars.zip(dy.chunks_exact(slots * width)).zip(dx.chunks_exact_mut(slots * outputs));
+                    for (bar, (((x, y), d), dx)) in bars.enumerate() {
                         match self.family {
-                            Family::Drums => self.drums_slope(row, x, y, d, dx),
-                            Family::Pitched => self.pitched_slope(row, x, y, d, dx),
+                            Family::Drums => self.drums_slope(bar * slots, x, y, d, dx),
+                            Family::Pitched => self.pitched_slope(bar * slots, x, y, d, dx),
                         }
                     }
                     Ok(())

@@ -215,7 +215,8 @@ impl<'a> Side<'a> {
                 let why = "it was made with other corpora, styles, sizes, planes or another seed";
                 if same { Ok(kept.updates) } else { Err(why.to_string()) }
             };
-            let lists = [game.generator.vars(), game.critic.vars()];
+            let makers = game.makers();
+            let lists = [&makers[..], game.critic.vars()];
             let (optimisers, kept) = checkpoint::read(&checkpoint, &lists, fits).map_err(TrainError::Checkpoint)?;
             let optimisers: [_; 2] =
                 optimisers.try_into().map_err(|_| TrainError::Checkpoint("it lacks an optimiser".into()))?;
@@ -286,7 +287,8 @@ impl<'a> Side<'a> {
         let state =
             State { updates: self.game.updates(), seconds: self.state.seconds + self.spent, ..self.state.clone() };
         let game = &self.game;
-        let kept = [(game.generator.vars(), &game.optimisers[0]), (game.critic.vars(), &game.optimisers[1])];
+        let makers = game.makers();
+        let kept = [(&makers[..], &game.optimisers[0]), (game.critic.vars(), &game.optimisers[1])];
         checkpoint::write(&self.checkpoint, &kept, &state).map_err(TrainError::Write)
     }
 }
