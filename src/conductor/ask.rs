@@ -3,7 +3,7 @@
 use crate::engine::gan::Segment;
 use crate::engine::{Ask, RoleAsk, Temperatures};
 use crate::limits::NOTES_PER_STEP;
-use crate::music::{Chance, Latent, ROLES, Role};
+use crate::music::{Chance, ROLES, Role};
 use crate::steer::{Control, Moment, PartSteering, Steering};
 use crate::time::Place;
 
@@ -11,12 +11,6 @@ use crate::time::Place;
 pub fn moment(steering: &Steering, place: Place) -> Moment {
     let from = steering.section.as_ref().map_or(0, |s| s.from.0);
     Moment { place, steps_in_section: place.step.0.saturating_sub(from), chance: Chance::new(steering.seed) }
-}
-
-/// Chance of a part: seed, part and re-rolls; `vetoes` counts those of the step's bar.
-pub fn chance(steering: &Steering, part: &PartSteering, vetoes: u64) -> Chance {
-    let own = Chance::new(steering.seed).fold(part.id).fold(part.rerolls);
-    if vetoes > 0 { own.fold(vetoes ^ 0x7665_746F) } else { own }
 }
 
 /// Most notes started together when nobody says: a line for bass and lead, hands for chords, limbs for drums.
@@ -71,9 +65,9 @@ pub fn ask(
         next_chord,
         steps_to_next_chord,
         bar_chords: std::array::from_fn(chord_at),
-        latent: Latent::drawn(chance, place.bar),
+        latent: steering.latent(part, &place, chance),
         key: steering.key,
-        style: if part.style.0.is_empty() { steering.style.clone() } else { part.style.clone() },
+        style: if part.style.is_empty() { &steering.style } else { &part.style }.at(moment),
         temperature: Temperatures {
             pitch: or(Control::PitchTemperature, temperature),
             rhythm: or(Control::RhythmTemperature, temperature),

@@ -3,7 +3,7 @@
 use super::plan::Running;
 use super::session::{Act, Bookmark, Session};
 use crate::message::{Notice, Severity};
-use crate::steer::{Call, Edit, Every, Program, Steering, When};
+use crate::steer::{Call, Edit, Every, Program, Steering, When, Where};
 use crate::time::{Place, StepIndex};
 use std::sync::Arc;
 
@@ -70,7 +70,8 @@ impl Session {
         fired
     }
 
-    /// A program takes over: the set is the defaults and what its top level asks for.
+    /// A program takes over: the set is the defaults and what its top level asks for. Stored points stay, and so do
+    /// latent paths that are asked for again.
     fn take_over(&mut self, e: &mut Entered, generation: u64) {
         let Some(program) = self.programs.get(&generation) else { return };
         let edits: Vec<Edit> = program.edits().to_vec();
@@ -78,7 +79,7 @@ impl Session {
         let is_same = old.is_some_and(|old| super::form::same_form(old.as_ref(), program.as_ref()));
         let kept = e.run.steering.clone();
         e.run.generation = generation;
-        e.run.steering = Arc::new(Steering { seed: self.seed, ..Steering::default() });
+        e.run.steering = Arc::new(Steering { seed: self.seed, points: kept.points.clone(), ..Steering::default() });
         for edit in &edits {
             self.apply(e, edit);
         }
@@ -94,6 +95,9 @@ impl Session {
         } else {
             e.run.form = Default::default();
         }
+        let back = |_| from;
+        let at = Where { place: e.place, back: &back, vetoes: &|id| self.vetoes_of(&e.place, id) };
+        Arc::make_mut(&mut e.run.steering).go_on_from(&kept, &at);
     }
 
     /// Begins a section if one is due; true when it did.
@@ -170,9 +174,10 @@ impl Session {
             _ => {}
         }
         let bars = e.run.bars.clone();
-        let bar = bars.place(step).bar;
-        let back = |n: u32| bars.bar_start(bar.saturating_sub(u64::from(n)));
-        if let Some(text) = Arc::make_mut(&mut e.run.steering).apply(edit, step, back) {
+        let place = bars.place(step);
+        let back = |n: u32| bars.bar_start(place.bar.saturating_sub(u64::from(n)));
+        let at = Where { place, back: &back, vetoes: &|id| self.vetoes_of(&place, id) };
+        if let Some(text) = Arc::make_mut(&mut e.run.steering).apply(edit, &at) {
             self.say_once(Severity::Warning, "steer", text);
         }
     }
@@ -204,6 +209,7 @@ fn go_back(e: &mut Entered, mark: &Arc<Bookmark>) {
     }
     let steering = Arc::make_mut(&mut e.run.steering);
     steering.chords_from = steering.chords_from.after(steps);
+    steering.parts.iter_mut().for_each(|p| p.latent.shift(bars));
     if let Some(section) = &mut steering.section {
         section.from = section.from.after(steps);
         section.until = section.until.after(steps);

@@ -2,7 +2,8 @@
 //! other rooms need not know of it; numbers come back bit for bit.
 
 use super::journal::{Journal, What};
-use crate::music::{Chord, ChordSpan, Key, Progression, Role, StyleBlend};
+use super::journal_latent::{half_in, half_out, mix_in, mix_out, numbers_in, numbers_out, path_in, path_out};
+use crate::music::{Chord, ChordSpan, Key, Progression, Role};
 use crate::steer::{Edit, Moving, OutSpec, Signal, When, control_named};
 use crate::time::{Metre, StepIndex};
 use serde_json::{Value, json};
@@ -91,7 +92,7 @@ fn when_in(v: &Value) -> Option<When> {
 fn text(v: &Value) -> Option<String> {
     v.as_str().map(str::to_string)
 }
-fn name(v: &Value) -> Option<Arc<str>> {
+pub(super) fn name(v: &Value) -> Option<Arc<str>> {
     v.as_str().map(Arc::from)
 }
 /// A part's name, or all parts.
@@ -111,14 +112,15 @@ fn edit_out(edit: &Edit) -> Value {
         Edit::Remove { part } => json!(["remove", &**part]),
         Edit::Engine { part, engine } => json!(["engine", &**part, &**engine]),
         Edit::Out { part, out } => json!(["out", &**part, out.to_string()]),
-        Edit::Style { part, blend } => {
-            let rows: Vec<_> = blend.0.iter().map(|(name, weight)| json!([&**name, float_out(*weight)])).collect();
-            json!(["style", part.as_deref(), rows])
-        }
+        Edit::Style { part, blend } => json!(["style", part.as_deref(), mix_out(blend)]),
         Edit::Mute { part, on } => json!(["mute", part.as_deref(), on]),
         Edit::Solo { part, on } => json!(["solo", part.as_deref(), on]),
         Edit::Hold { part, bars } => json!(["hold", part.as_deref(), bars]),
         Edit::Reroll { part } => json!(["reroll", part.as_deref()]),
+        Edit::Latent { part, half, path } => json!(["latent", part.as_deref(), half_out(*half), path_out(path)]),
+        Edit::LatentMove { part, by } => json!(["latent move", &**part, numbers_out(by)]),
+        Edit::LatentStore { part, point } => json!(["latent store", &**part, &**point]),
+        Edit::LatentReroll { part, half } => json!(["latent reroll", part.as_deref(), half_out(*half)]),
         Edit::Key(key) => json!(["key", key.map(|k| k.to_string())]),
         Edit::Chords(chords) => {
             let span =
@@ -143,15 +145,15 @@ fn edit_in(v: &Value) -> Option<Edit> {
         "remove" => Edit::Remove { part: name(&v[1])? },
         "engine" => Edit::Engine { part: name(&v[1])?, engine: name(&v[2])? },
         "out" => Edit::Out { part: name(&v[1])?, out: OutSpec::parse(v[2].as_str()?).ok()? },
-        "style" => {
-            let row = |r: &Value| Some((name(&r[0])?, float_in(&r[1])?));
-            let rows: Option<Arc<[_]>> = v[2].as_array()?.iter().map(row).collect();
-            Edit::Style { part: part(&v[1])?, blend: StyleBlend(rows?) }
-        }
+        "style" => Edit::Style { part: part(&v[1])?, blend: mix_in(&v[2])? },
         "mute" => Edit::Mute { part: part(&v[1])?, on: v[2].as_bool()? },
         "solo" => Edit::Solo { part: part(&v[1])?, on: v[2].as_bool()? },
         "hold" => Edit::Hold { part: part(&v[1])?, bars: small(&v[2])? },
         "reroll" => Edit::Reroll { part: part(&v[1])? },
+        "latent" => Edit::Latent { part: part(&v[1])?, half: half_in(&v[2])?, path: path_in(&v[3])? },
+        "latent move" => Edit::LatentMove { part: name(&v[1])?, by: numbers_in(&v[2])? },
+        "latent store" => Edit::LatentStore { part: name(&v[1])?, point: name(&v[2])? },
+        "latent reroll" => Edit::LatentReroll { part: part(&v[1])?, half: half_in(&v[2])? },
         "key" if v[1].is_null() => Edit::Key(None),
         "key" => Edit::Key(Some(Key::parse(v[1].as_str()?)?)),
         "chords" => {
@@ -179,14 +181,14 @@ fn span_in(v: &Value) -> Option<ChordSpan> {
 }
 
 /// JSON has no numbers that are none; they are spelled out.
-fn float_out(x: f32) -> Value {
+pub(super) fn float_out(x: f32) -> Value {
     if x.is_finite() { json!(x) } else { json!(x.to_string()) }
 }
-fn float_in(v: &Value) -> Option<f32> {
+pub(super) fn float_in(v: &Value) -> Option<f32> {
     v.as_f64().map(|x| x as f32).or_else(|| v.as_str()?.parse().ok())
 }
 
-fn signal_out(signal: &Signal) -> Value {
+pub(super) fn signal_out(signal: &Signal) -> Value {
     let f = |x: &f32| float_out(*x);
     let all = |xs: &[f32]| xs.iter().map(f).collect::<Vec<_>>();
     let Signal::Moving(moving) = signal else {
@@ -211,7 +213,7 @@ fn signal_out(signal: &Signal) -> Value {
     }
 }
 
-fn signal_in(v: &Value, depth: usize) -> Option<Signal> {
+pub(super) fn signal_in(v: &Value, depth: usize) -> Option<Signal> {
     if let Some(value) = float_in(v) {
         return Some(Signal::Constant(value));
     }
@@ -246,7 +248,38 @@ fn signal_in(v: &Value, depth: usize) -> Option<Signal> {
 #[cfg(test)]
 mod test {
     use super::*;
-    use crate::steer::Control;
+    use crate::music::StyleBlend;
+    use crate::steer::{Control, Half, HalfNumbers, LatentPath, StyleMix, Way};
+
+    fn latent_edits() -> Vec<Edit> {
+        let numbers: HalfNumbers = std::array::from_fn(|i| 0.1 * i as f32 - 1.7);
+        let moving: Signal = Moving::Ramp { from: 0.1, to: 0.7, period_steps: 33.3 }.into();
+        let mix = StyleMix::new(&[("rock".into(), moving), ("funk".into(), Signal::Constant(0.3))]);
+        let ways = [
+            Way::Drawn,
+            Way::Here,
+            Way::At(Arc::new(numbers)),
+            Way::Point("a".into()),
+            Way::Walk { points_per_bar: 0.3 },
+            Way::Morph { from: None, to: "b".into(), bars: 0.7 },
+            Way::Morph { from: Some("a".into()), to: "b".into(), bars: 8.0 },
+            Way::Orbit { around: "a".into(), through: None, bars: 4.0 },
+            Way::Orbit { around: "a".into(), through: Some("b".into()), bars: 4.0 },
+        ];
+        let halves = [None, Some(Half::Global), Some(Half::Bar)];
+        let path = |(i, way)| {
+            let path = LatentPath { way, by_bar: i % 2 == 1 };
+            Edit::Latent { part: Some("x".into()), half: halves[i % 3], path }
+        };
+        let mut edits: Vec<Edit> = ways.into_iter().enumerate().map(path).collect();
+        edits.extend([
+            Edit::LatentMove { part: "x".into(), by: Arc::new(numbers) },
+            Edit::LatentStore { part: "x".into(), point: "a \"b\"".into() },
+            Edit::LatentReroll { part: None, half: Some(Half::Bar) },
+            Edit::Style { part: None, blend: mix },
+        ]);
+        edits
+    }
 
     fn journal() -> Journal {
         let set = |value: Option<Signal>| Edit::Set { part: Some("lead".into()), control: Control::Density, value };
@@ -274,7 +307,7 @@ mod test {
             Edit::Remove { part: "x".into() },
             Edit::Engine { part: "x".into(), engine: "euclid".into() },
             Edit::Out { part: "x".into(), out: OutSpec::Midi { port: Some("Port: 1".into()), channel: 3 } },
-            Edit::Style { part: None, blend: StyleBlend::new(&[("rock", 0.7), ("funk", 0.2)]) },
+            Edit::Style { part: None, blend: StyleBlend::new(&[("rock", 0.7), ("funk", 0.2)]).into() },
             Edit::Mute { part: None, on: true },
             Edit::Solo { part: Some("x".into()), on: false },
             Edit::Hold { part: None, bars: 2 },
@@ -288,6 +321,7 @@ mod test {
             Edit::Section("lift".into()),
             Edit::Say("hello".into()),
         ]);
+        edits.extend(latent_edits());
         let mut journal = Journal::new(u64::MAX);
         let text = "tempo(112);\nlet a = 1;".to_string();
         journal.push(StepIndex(0), What::Launch { name: "a.rhai".into(), text, when: When::NextBar });

@@ -1,6 +1,6 @@
 //! Making one step: every part in role order hears those before it, and what nobody can play is covered up.
 
-use super::ask::{ask, band_asks, chance, moment};
+use super::ask::{ask, band_asks, moment};
 use super::plan::{How, PartStep, StepRecord};
 use super::session::Session;
 use crate::engine::{Ask, EngineError, Heard, HeardNote};
@@ -54,7 +54,8 @@ impl Session {
         let mut now: Vec<HeardNote> = Vec::with_capacity(16);
         for role in ROLES {
             for (at, part) in steering.parts.iter().enumerate().filter(|(_, p)| p.role == role) {
-                let ask = ask(steering, part, &moment, &band, chance(steering, part, self.vetoes_of(place, part.id)));
+                let chance = steering.chance(part, self.vetoes_of(&place, part.id));
+                let ask = ask(steering, part, &moment, &band, chance);
                 parts[at] = self.play_part(part, &ask, &now);
                 now.extend(parts[at].notes.iter().map(|note| HeardNote { role, note: *note }));
             }
@@ -161,7 +162,8 @@ impl Session {
         Some(varied)
     }
 
-    fn vetoes_of(&self, place: Place, id: u64) -> u64 {
+    /// How often the bar of this step was vetoed for a part, as far as the step is concerned.
+    pub(super) fn vetoes_of(&self, place: &Place, id: u64) -> u64 {
         let marks = self.vetoes.get(&place.bar).map_or(&[][..], Vec::as_slice);
         let counts = |v: &&super::session::Veto| v.from <= place.step && v.part.is_none_or(|part| part == id);
         marks.iter().filter(counts).count() as u64

@@ -20,7 +20,10 @@ pub mod bench;
 mod enter;
 mod form;
 mod journal;
+mod journal_latent;
 mod journal_text;
+#[cfg(test)]
+mod latent_test;
 mod make;
 mod marks;
 mod meter;

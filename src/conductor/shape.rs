@@ -230,7 +230,9 @@ mod test {
         };
         edits.extend(set.iter().map(value));
         for edit in edits {
-            steering.apply(&edit, StepIndex(0), |_| StepIndex(0));
+            let place = BarMap::default().place(StepIndex(0));
+            let at = crate::steer::Where { place, back: &|_| StepIndex(0), vetoes: &|_| 0 };
+            steering.apply(&edit, &at);
         }
         steering
     }

@@ -16,7 +16,7 @@ pub enum Fault {
     PanicFrom(u64),
 }
 
-/// Notes depend on chance, temperature, density, chord, the engine's own state and all that is heard.
+/// Notes depend on chance, temperature, density, the latent place, the engine's own state and all that is heard.
 pub struct Probe {
     state: [f32; 2],
     fault: Fault,
@@ -57,7 +57,9 @@ impl Engine for Probe {
         let draw = |i: u64| ask.chance.unit(Purpose::Pattern, step, i);
         if draw(0) < ask.density().unwrap_or(0.5) {
             let (low, high) = ask.range;
-            let moved = (self.state[0] + ask.temperature.pitch * 7.0 + draw(1) * 12.0) as u32;
+            // Any bit of the place shows.
+            let place = ask.latent.all().iter().fold(0u32, |h, x| h.rotate_left(5) ^ x.to_bits()) % 12;
+            let moved = (self.state[0] + ask.temperature.pitch * 7.0 + draw(1) * 12.0) as u32 + place;
             let pitch = low + (moved % u32::from(high - low + 1)) as u8;
             let mut note = StepNote::new(pitch, 40 + (draw(2) * 60.0) as u8, 1 + (draw(3) * 6.0) as u16);
             note.offset_ticks = (draw(4) * 20.0) as i16 - 10;

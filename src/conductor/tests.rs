@@ -7,14 +7,14 @@ use crate::music::{Role, StepNotes};
 use crate::steer::{Control, Edit, Every, Signal, When};
 use crate::time::StepIndex;
 
-fn session_of(program: Scripted) -> Session {
+pub(super) fn session_of(program: Scripted) -> Session {
     let mut session = Session::with_opener(probes(), 7);
     session.launch(Box::new(program), "", When::Now);
     session.plan_all();
     session
 }
 
-fn session() -> Session {
+pub(super) fn session() -> Session {
     session_of(Scripted::new(band_of_four()))
 }
 
@@ -23,7 +23,7 @@ fn set(part: &str, control: Control, value: f32) -> Edit {
 }
 
 /// Plays steps as planned until `until` is the first that is not handed over.
-fn play_to(session: &mut Session, until: u64) {
+pub(super) fn play_to(session: &mut Session, until: u64) {
     while session.handed().0 < until {
         session.plan_all();
         let step = session.handed();
@@ -33,7 +33,7 @@ fn play_to(session: &mut Session, until: u64) {
     session.plan_all();
 }
 
-fn notes(session: &Session, part: &str, steps: std::ops::Range<u64>) -> Vec<StepNotes> {
+pub(super) fn notes(session: &Session, part: &str, steps: std::ops::Range<u64>) -> Vec<StepNotes> {
     let id = crate::music::Chance::name(part);
     let of = |s| session.plan().get(StepIndex(s)).and_then(|r| r.notes_of(id).copied()).unwrap_or_default();
     steps.map(of).collect()

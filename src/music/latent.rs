@@ -49,11 +49,14 @@ impl Latent {
     }
 }
 
-/// Standard normal numbers at an address: sums of twelve uniform ones, which needs no function of the system's libm.
+/// Standard normal numbers at an address: sums of twelve uniform ones (four of 16 bits in each draw), which needs no
+/// function of the system's libm.
 pub fn normals<const N: usize>(chance: Chance, address: u64) -> [f32; N] {
     std::array::from_fn(|i| {
-        let draws = (0..12).map(|k| chance.unit(Purpose::Latent, address, i as u64 * 12 + k));
-        draws.sum::<f32>() - 6.0
+        let draws = (0..3).map(|k| chance.bits(Purpose::Latent, address, i as u64 * 3 + k));
+        let quarters = |bits: u64| (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48);
+        // The middle of each of the 65536 places, so that the mean is none; exact in 24 bits.
+        (draws.map(quarters).sum::<u64>() + 6) as f32 / 65536.0 - 6.0
     })
 }
 
@@ -119,6 +122,26 @@ impl Projection {
         let along = |axis: &[f32; LATENT]| axis.iter().zip(&all).map(|(a, b)| a * b).sum();
         [along(&self.x), along(&self.y)]
     }
+
+    /// Where the global half lies by itself.
+    pub fn at_global(&self, global: &[f32; LATENT_GLOBAL]) -> [f32; 2] {
+        self.at(&Latent { global: *global, bar: [0.0; LATENT_BAR] })
+    }
+
+    /// The smallest change of the global half that moves its place in the picture by `by`; none when the picture does
+    /// not show the global half.
+    pub fn global_by(&self, by: [f32; 2]) -> [f32; LATENT_GLOBAL] {
+        let (x, y) = (&self.x[..LATENT_GLOBAL], &self.y[..LATENT_GLOBAL]);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        // Multiples of the two axes that solve the 2 x 2 system of their inner products.
+        let (xx, xy, yy) = (dot(x, x), dot(x, y), dot(y, y));
+        let area = xx * yy - xy * xy;
+        if area <= 1e-6 * xx * yy {
+            return [0.0; LATENT_GLOBAL];
+        }
+        let (p, q) = ((by[0] * yy - by[1] * xy) / area, (by[1] * xx - by[0] * xy) / area);
+        std::array::from_fn(|i| p * x[i] + q * y[i])
+    }
 }
 
 #[cfg(test)]
@@ -153,5 +176,17 @@ mod test {
         }
         assert_eq!(slerp(&a, &b, f32::NAN), a);
         assert!(slerp(&a, &a.map(|x| -x), 0.5).iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn a_place_is_moved_in_the_picture_by_what_was_asked() {
+        let picture = Projection::default();
+        let a = Latent::named("a").global;
+        let by = picture.global_by([0.5, -1.25]);
+        let moved: [f32; LATENT_GLOBAL] = std::array::from_fn(|i| a[i] + by[i]);
+        let (from, to) = (picture.at_global(&a), picture.at_global(&moved));
+        assert!((to[0] - from[0] - 0.5).abs() < 1e-4 && (to[1] - from[1] + 1.25).abs() < 1e-4, "{from:?} {to:?}");
+        let blind = Projection { x: [0.0; LATENT], y: [0.0; LATENT] };
+        assert_eq!(blind.global_by([1.0, 1.0]), [0.0; LATENT_GLOBAL]);
     }
 }

@@ -187,7 +187,7 @@ every(4).bars(|| lead.hold(2));
         assert!(
             set.edits().contains(&Edit::Out { part: "bass".into(), out: OutSpec::Midi { port: None, channel: 1 } })
         );
-        let blend = StyleBlend::new(&[("chorale", 0.3), ("ragtime", 0.7)]);
+        let blend = StyleBlend::new(&[("chorale", 0.3), ("ragtime", 0.7)]).into();
         assert!(set.edits().contains(&Edit::Style { part: Some("lead".into()), blend }));
         assert_eq!(set.form(), [0, 1, 1]);
         assert_eq!((set.jobs()[0].every, set.jobs()[0].line), (Every::Bars(4), 10));
@@ -265,6 +265,16 @@ every(4).bars(|| lead.hold(2));
             ("part(\"lead\").density = 1;", 1, 0, "let lead ="),
             ("let a = part(\"a\");\na.density = \"much\";", 2, 0, "density wants a number or a signal, not a text"),
             ("tempo(\"fast\");", 1, 1, "tempo wants a number or a signal, not a text"),
+            ("let a = part(\"a\"); a.latent = 0.5;", 1, 0, "latent wants a path, as in point(\"a\")"),
+            ("let a = part(\"a\"); a.latent = walk(0, 1);", 1, 0, "or morph(\"a\", \"b\", 8), not a signal"),
+            ("let a = part(\"a\"); a.density = walk(1);", 1, 0, "not a path of the latent space"),
+            ("let a = part(\"a\"); a.latent = walk(99);", 1, 0, "0 to 16 points a bar, not 99"),
+            ("let a = part(\"a\"); a.latent = morph(\"x\", \"y\", 0);", 1, 0, "above 0 and up to 4096 bars, not 0"),
+            ("let a = part(\"a\"); a.latent = orbit(\"x y\", 8);", 1, 0, "without spaces"),
+            ("let a = part(\"a\"); let b = a.latent;", 1, 0, "can only be set"),
+            ("let a = part(\"a\"); a.latnt = 1;", 1, 0, "did you mean 'latent'?"),
+            ("band().store(\"x\");", 1, 0, "for one part"),
+            ("let a = part(\"a\"); a.reroll_latent(\"all\");", 1, 0, "\"global\" or \"bar\""),
             ("tempo(1, 2);", 1, 1, "tempo is written tempo(112)"),
             ("fn f() {\n  key(\"Q\");\n}\nf();", 2, 3, "is no key"),
             ("every(4).bars(|| part(\"x\").hold(99));", 1, 0, "hold wants a whole number from 1 to 16, not 99"),

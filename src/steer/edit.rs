@@ -1,7 +1,7 @@
 //! Edits: the one language in which scripts, keys and controllers change the music.
 
-use super::{Control, OutSpec, Signal};
-use crate::music::{Key, Progression, Role, StyleBlend};
+use super::{Control, Half, HalfNumbers, LatentPath, OutSpec, Signal, StyleMix};
+use crate::music::{Key, Progression, Role};
 use crate::time::Metre;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -62,8 +62,8 @@ pub enum Edit {
     Style {
         /// The part, or all.
         part: Option<Arc<str>>,
-        /// The blend; empty leaves it to the model.
-        blend: StyleBlend,
+        /// The blend, which may move; empty leaves it to the model.
+        blend: StyleMix,
     },
     /// Silences a part (the model goes on).
     Mute {
@@ -90,6 +90,36 @@ pub enum Edit {
     Reroll {
         /// The part, or all.
         part: Option<Arc<str>>,
+    },
+    /// A path through the latent space, from where the part is when it takes effect.
+    Latent {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+        /// The half of the numbers, or both.
+        half: Option<Half>,
+        /// Which way.
+        path: LatentPath,
+    },
+    /// Moves the global half from where it is; it stays there.
+    LatentMove {
+        /// The part.
+        part: Arc<str>,
+        /// By how much.
+        by: Arc<HalfNumbers>,
+    },
+    /// Keeps the place where the part is under a name.
+    LatentStore {
+        /// The part.
+        part: Arc<str>,
+        /// The name of the point.
+        point: Arc<str>,
+    },
+    /// Chance gives another place in the latent space.
+    LatentReroll {
+        /// The part, or all.
+        part: Option<Arc<str>>,
+        /// The half of the numbers, or both.
+        half: Option<Half>,
     },
     /// The key; `None` leaves it to the model.
     Key(Option<Key>),
@@ -139,14 +169,17 @@ impl std::fmt::Display for Edit {
             Edit::Engine { part, engine } => write!(f, "{part}: engine {engine}"),
             Edit::Out { part, out } => write!(f, "{part} to {out}"),
             Edit::Style { part, blend } => {
-                let names: Vec<_> = blend.0.iter().map(|(name, _)| &**name).collect();
-                write!(f, "{}: style {}", of(part), names.join(" + "))
+                write!(f, "{}: style {}", of(part), blend.names().join(" + "))
             }
             Edit::Mute { part, on } => write!(f, "{} {}", if *on { "mute" } else { "unmute" }, of(part)),
             Edit::Solo { part, on } => write!(f, "{} {}", if *on { "solo" } else { "unsolo" }, of(part)),
             Edit::Hold { part, bars: 0 } => write!(f, "release {}", of(part)),
             Edit::Hold { part, bars } => write!(f, "hold {} for {bars} bars", of(part)),
             Edit::Reroll { part } => write!(f, "re-roll {}", of(part)),
+            Edit::Latent { part, half, path } => write!(f, "{}: latent{} {path}", of(part), half_word(*half)),
+            Edit::LatentMove { part, .. } => write!(f, "{part}: latent moved"),
+            Edit::LatentStore { part, point } => write!(f, "{part}: store {point}"),
+            Edit::LatentReroll { part, half } => write!(f, "{}: re-roll latent{}", of(part), half_word(*half)),
             Edit::Key(Some(key)) => write!(f, "key {key}"),
             Edit::Key(None) => write!(f, "key free"),
             Edit::Chords(chords) => write!(f, "{} chords", chords.spans.len()),
@@ -156,5 +189,13 @@ impl std::fmt::Display for Edit {
             Edit::Section(name) => write!(f, "section {name}"),
             Edit::Say(text) => write!(f, "say {text}"),
         }
+    }
+}
+
+fn half_word(half: Option<Half>) -> &'static str {
+    match half {
+        Some(Half::Global) => " global",
+        Some(Half::Bar) => " bar",
+        None => "",
     }
 }

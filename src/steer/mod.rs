@@ -1,6 +1,7 @@
 //! Steer: what the performer wants, in one value.
 //!
-//! Owns: the table [`CONTROLS`], [`Signal`] (numbers that move in musical time), [`Edit`], [`When`], [`Steering`].
+//! Owns: the table [`CONTROLS`], [`Signal`] (numbers that move in musical time), [`LatentPath`] (the same
+//! for places of the latent space), [`Edit`], [`When`], [`Steering`].
 //! Called from: the conductor (applies edits), the script host and the screen (make edits); plain values, no threads.
 //! Units: those of each control's row; time in steps.
 //!
@@ -13,14 +14,20 @@
 
 mod control;
 mod edit;
+mod latent;
 mod out;
+mod points;
 mod program;
 mod signal;
 mod steering;
+mod style;
 
 pub use control::{CONTROLS, Control, ControlInfo, Scope, control_named};
 pub use edit::{Edit, When};
+pub use latent::{Half, HalfNumbers, LatentPath, PartLatent, Surroundings, Way};
 pub use out::OutSpec;
+pub use points::Points;
 pub use program::{Call, Every, Job, Program, ProgramLoader, ScriptFault, Section};
 pub use signal::{Moment, Moving, SIGNAL_PIECES_MAX, Signal};
-pub use steering::{Hold, PartSteering, SectionNow, Steering};
+pub use steering::{Hold, PartSteering, SectionNow, Steering, Where};
+pub use style::StyleMix;

@@ -178,7 +178,7 @@ impl Moving {
 
 /// Sine of a fraction of a turn, by a polynomial (the system's `sin` differs between machines).
 /// Error below 1e-4, plenty for a knob. The polynomial is Taylor's of degree 9 on a quarter turn.
-fn sine_of_turn(turn: f32) -> f32 {
+pub(super) fn sine_of_turn(turn: f32) -> f32 {
     let t = turn - turn.floor();
     let (sign, t) = if t >= 0.5 { (-1.0, t - 0.5) } else { (1.0, t) };
     let t = if t > 0.25 { 0.5 - t } else { t };

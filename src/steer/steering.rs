@@ -1,10 +1,12 @@
 //! The steering in force, and how an edit changes it.
 
 use super::control::CONTROL_COUNT;
-use super::{CONTROLS, Control, Edit, Moment, OutSpec, Scope, Signal};
+use super::{
+    CONTROLS, Control, Edit, HalfNumbers, Moment, OutSpec, PartLatent, Points, Scope, Signal, StyleMix, Surroundings,
+};
 use crate::limits;
-use crate::music::{Chance, Key, Progression, Role, StyleBlend};
-use crate::time::StepIndex;
+use crate::music::{Chance, Key, Latent, Progression, Role};
+use crate::time::{Place, StepIndex};
 use std::sync::Arc;
 
 /// A loop of what was played.
@@ -29,6 +31,16 @@ pub struct SectionNow {
     pub until: StepIndex,
 }
 
+/// Where an edit takes effect.
+pub struct Where<'a> {
+    /// The step.
+    pub place: Place,
+    /// The first step of the bar that lies some bars before that of `place`.
+    pub back: &'a dyn Fn(u32) -> StepIndex,
+    /// How often the bar was vetoed for the part with this id.
+    pub vetoes: &'a dyn Fn(u64) -> u64,
+}
+
 /// What the performer wants of one part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartSteering {
@@ -45,7 +57,9 @@ pub struct PartSteering {
     /// Value or signal of every control of a part; `None` is the default.
     pub controls: Vec<Option<Signal>>,
     /// Style blend; empty follows the set's.
-    pub style: StyleBlend,
+    pub style: StyleMix,
+    /// Where it is in the latent space.
+    pub latent: PartLatent,
     /// Silent on purpose.
     pub is_muted: bool,
     /// Among those that are heard alone.
@@ -64,7 +78,9 @@ pub struct Steering {
     /// The band, in the order in which scripts declare it.
     pub parts: Vec<PartSteering>,
     /// Style blend of parts that have none of their own.
-    pub style: StyleBlend,
+    pub style: StyleMix,
+    /// Points of the latent space that were stored.
+    pub points: Points,
     /// Key; `None` leaves it to the model.
     pub key: Option<Key>,
     /// Chords.
@@ -90,7 +106,8 @@ impl PartSteering {
             engine: Arc::from("lstm"),
             out: OutSpec::Synth { sound: Arc::from(sound) },
             controls: vec![None; CONTROL_COUNT],
-            style: StyleBlend::default(),
+            style: StyleMix::default(),
+            latent: PartLatent::default(),
             is_muted: false,
             is_solo: false,
             hold: None,
@@ -110,7 +127,8 @@ impl Default for Steering {
         Steering {
             controls: vec![None; CONTROL_COUNT],
             parts: Vec::new(),
-            style: StyleBlend::default(),
+            style: StyleMix::default(),
+            points: Points::default(),
             key: None,
             chords: Arc::new(Progression::default()),
             chords_from: StepIndex(0),
@@ -139,9 +157,40 @@ impl Steering {
         !part.is_muted && (part.is_solo || !self.parts.iter().any(|p| p.is_solo))
     }
 
-    /// Applies an edit that takes effect at `step`, whose bar begins at `bar_start`; `back` gives the first step of
-    /// the bar that lies some bars before `bar_start`. Returns a sentence when the edit did nothing.
-    pub fn apply(&mut self, edit: &Edit, step: StepIndex, back: impl Fn(u32) -> StepIndex) -> Option<String> {
+    /// Chance of a part in a bar that was vetoed so many times: seed, part and re-rolls.
+    pub fn chance(&self, part: &PartSteering, vetoes: u64) -> Chance {
+        let own = Chance::new(self.seed).fold(part.id).fold(part.rerolls);
+        if vetoes > 0 { own.fold(vetoes ^ 0x7665_746F) } else { own }
+    }
+
+    /// Where a part is in the latent space; `chance` is its chance in this bar. When that is another than the part
+    /// has by itself, the bar is to be another one: its half of the numbers is drawn from it.
+    pub fn latent(&self, part: &PartSteering, place: &Place, chance: Chance) -> Latent {
+        part.latent.at(&self.surroundings(part, place, chance))
+    }
+
+    /// The global half of the place to which a part is going, if it is going to one.
+    pub fn latent_target(&self, part: &PartSteering, place: &Place) -> Option<HalfNumbers> {
+        part.latent.target(&self.surroundings(part, place, self.chance(part, 0)))
+    }
+
+    fn surroundings<'a>(&'a self, part: &PartSteering, place: &'a Place, of_bar: Chance) -> Surroundings<'a> {
+        let own = Chance::new(self.seed).fold(part.id);
+        Surroundings { place, points: &self.points, own, of_bar, is_other: of_bar != self.chance(part, 0) }
+    }
+
+    /// Another script took over at `at` from what was `old`: the latent places of parts that stay go on.
+    pub fn go_on_from(&mut self, old: &Steering, at: &Where) {
+        for part in &mut self.parts {
+            if let Some(before) = old.part(&part.name) {
+                let now = old.latent(before, &at.place, old.chance(before, (at.vetoes)(before.id)));
+                part.latent.go_on_from(&before.latent, &now);
+            }
+        }
+    }
+
+    /// Applies an edit that takes effect at `at`. Returns a sentence when the edit did nothing.
+    pub fn apply(&mut self, edit: &Edit, at: &Where) -> Option<String> {
         match edit {
             Edit::Set { part, control, value } => return self.set(part.as_deref(), *control, value),
             Edit::Part { name, role } => return self.declare(name, *role),
@@ -154,15 +203,30 @@ impl Steering {
             Edit::Solo { part, on } => return self.each(part.as_deref(), |p| p.is_solo = *on),
             Edit::Hold { part, bars } => {
                 let bars = (*bars).min(limits::HISTORY_BARS);
-                let hold = (bars > 0).then(|| Hold { from: back(bars), since: back(0) });
+                let hold = (bars > 0).then(|| Hold { from: (at.back)(bars), since: (at.back)(0) });
                 return self.each(part.as_deref(), |p| p.hold = hold);
             }
             Edit::Reroll { part } => return self.each(part.as_deref(), |p| p.rerolls += 1),
+            Edit::Latent { part, half, path } => {
+                let begin = |p: &mut PartSteering, now: &Latent| p.latent.begin(*half, path, now, &at.place);
+                return self.each_latent(part.as_deref(), at, begin);
+            }
+            Edit::LatentMove { part, by } => {
+                return self.each_latent(Some(part), at, |p, now| p.latent.push(by, now, &at.place));
+            }
+            Edit::LatentReroll { part, half } => {
+                return self.each_latent(part.as_deref(), at, |p, now| p.latent.reroll(*half, now, &at.place));
+            }
+            Edit::LatentStore { part, point } => {
+                let mut place = None;
+                let unknown = self.each_latent(Some(part), at, |_, now| place = Some(*now));
+                return unknown.or_else(|| self.store(point, place?));
+            }
             Edit::Key(key) => self.key = *key,
             Edit::Chords(chords) => {
                 if self.chords != *chords {
                     self.chords = chords.clone();
-                    self.chords_from = step;
+                    self.chords_from = at.place.step;
                 }
             }
             Edit::Seed(seed) => self.seed = *seed,
@@ -171,6 +235,26 @@ impl Steering {
             Edit::Metre(_) | Edit::Section(_) | Edit::Say(_) => {}
         }
         None
+    }
+
+    fn store(&mut self, point: &Arc<str>, place: Latent) -> Option<String> {
+        let max = limits::POINTS_MAX;
+        (!self.points.store(point, place))
+            .then(|| format!("point '{point}' is one too many: a set stores at most {max}"))
+    }
+
+    /// Changes parts, given where each of them is in the latent space.
+    fn each_latent(
+        &mut self,
+        part: Option<&str>,
+        at: &Where,
+        mut change: impl FnMut(&mut PartSteering, &Latent),
+    ) -> Option<String> {
+        let concerned = self.parts.iter().filter(|p| part.is_none_or(|name| &*p.name == name));
+        let place = |p: &PartSteering| self.latent(p, &at.place, self.chance(p, (at.vetoes)(p.id)));
+        let mut now = concerned.map(place).collect::<Vec<_>>().into_iter();
+        // The same parts in the same order.
+        self.each(part, |p| now.next().iter().for_each(|now| change(p, now)))
     }
 
     fn set(&mut self, part: Option<&str>, control: Control, value: &Option<Signal>) -> Option<String> {
@@ -223,7 +307,8 @@ mod test {
     #[test]
     fn edits_change_the_named_part_and_unknown_names_are_said() {
         let mut s = Steering::default();
-        let apply = |s: &mut Steering, e: Edit| s.apply(&e, StepIndex(0), |_| StepIndex(0));
+        let at = Where { place: moment().place, back: &|_| StepIndex(0), vetoes: &|_| 0 };
+        let apply = |s: &mut Steering, e: Edit| s.apply(&e, &at);
         apply(&mut s, Edit::Part { name: "lead".into(), role: Role::Lead });
         let set = |part: &str, value: f32| Edit::Set {
             part: Some(part.into()),

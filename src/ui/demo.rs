@@ -72,7 +72,7 @@ fn steering() -> Steering {
     set(2, Control::Density, Signal::Constant(0.35));
     set(3, Control::Temperature, Moving::Sine { low: 0.7, high: 1.2, period_steps: 128.0 }.into());
     set(3, Control::Delay, Signal::Constant(0.3));
-    bands[0].style = StyleBlend::new(&[("funk", 1.0)]);
+    bands[0].style = StyleBlend::new(&[("funk", 1.0)]).into();
     let mut controls = vec![None; crate::steer::CONTROLS.len()];
     controls[Control::Tempo as usize] = Some(Signal::Constant(112.0));
     Steering {

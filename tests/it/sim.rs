@@ -10,7 +10,7 @@ use ricercar::message::{Command, FromPlayer, ToPlayer};
 use ricercar::music::{Chance, Key, Progression, Purpose};
 use ricercar::output::{OutEvent, Tape};
 use ricercar::player::Recorder;
-use ricercar::steer::{CONTROLS, Edit, Moving, OutSpec, Scope, Signal, When};
+use ricercar::steer::{CONTROLS, Edit, Half, LatentPath, Moving, OutSpec, Scope, Signal, StyleMix, Way, When};
 use ricercar::time::{Metre, Nanos};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -83,9 +83,41 @@ impl Sim {
         Edit::Set { part, control: info.control, value }
     }
 
+    /// Something with the latent space.
+    fn latent(&mut self) -> Edit {
+        let half = self.pick(&[None, Some(Half::Global), Some(Half::Bar)]);
+        let (point, other): (Arc<str>, Arc<str>) = (self.pick(&["a", "b"]).into(), self.pick(&["b", "c"]).into());
+        let bars = self.pick(&[0.25, 1.0, 3.5]);
+        let numbers = Arc::new(std::array::from_fn(|i| self.draws as f32 * 0.001 + i as f32 * 0.1 - 1.6));
+        let way = match self.below(8) {
+            0 => Way::Drawn,
+            1 => Way::Here,
+            2 => Way::At(numbers.clone()),
+            3 => Way::Point(point.clone()),
+            4 => Way::Walk { points_per_bar: bars },
+            5 => Way::Morph { from: None, to: point.clone(), bars },
+            6 => Way::Morph { from: Some(other), to: point.clone(), bars },
+            _ => Way::Orbit { around: other, through: (bars > 1.0).then(|| point.clone()), bars },
+        };
+        match self.below(8) {
+            0 => Edit::LatentMove { part: self.part(), by: numbers },
+            1 => Edit::LatentStore { part: self.part(), point },
+            2 => Edit::LatentReroll { part: self.maybe_part(), half },
+            3 => {
+                let rise: Signal = Moving::Sine { low: -0.2, high: 1.0, period_steps: 23.0 }.into();
+                let blend = StyleMix::new(&[("funk".into(), rise), ("rock".into(), Signal::Constant(0.4))]);
+                Edit::Style { part: self.maybe_part(), blend }
+            }
+            _ => {
+                let by_bar = self.below(3) == 0;
+                Edit::Latent { part: self.maybe_part(), half, path: LatentPath { way, by_bar } }
+            }
+        }
+    }
+
     fn edit(&mut self) -> Edit {
         let on = self.below(2) == 0;
-        match self.below(24) {
+        match self.below(32) {
             0 => Edit::Mute { part: self.maybe_part(), on },
             1 => Edit::Solo { part: self.maybe_part(), on },
             2 => Edit::Hold { part: self.maybe_part(), bars: self.below(4) as u32 },
@@ -107,6 +139,7 @@ impl Sim {
             12 => Edit::Remove { part: self.part() },
             13 => Edit::Part { name: self.part(), role: self.pick(&ricercar::music::ROLES) },
             14 => Edit::Say("la".into()),
+            15..=22 => self.latent(),
             _ => self.control(),
         }
     }

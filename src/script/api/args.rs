@@ -1,7 +1,7 @@
 //! Arguments: rhai converts nothing by itself, so every function takes what comes and says what it wanted.
 
 use crate::script::desk::{Fallible, fail};
-use crate::steer::Signal;
+use crate::steer::{LatentPath, Signal};
 use rhai::{Array, Dynamic, FnPtr};
 
 /// What a value is, for humans.
@@ -16,6 +16,7 @@ pub(super) fn kind(value: &Dynamic) -> &'static str {
         v if v.is_map() => "a map",
         v if v.is_fnptr() => "a closure",
         v if v.is::<Signal>() => "a signal",
+        v if v.is::<LatentPath>() => "a path of the latent space",
         v if v.is::<super::Part>() => "a part",
         _ => "something else",
     }

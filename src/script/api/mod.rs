@@ -4,6 +4,7 @@ mod args;
 mod chance;
 mod controls;
 mod harmony;
+mod latent;
 mod parts;
 mod signals;
 mod structure;
@@ -48,6 +49,11 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "harmony", doc: "The key and the chords that the models hear.", functions: harmony::FUNCTIONS },
     Family { name: "parts", doc: "The lines of the band.", functions: parts::FUNCTIONS },
     Family { name: "signals", doc: "Numbers that move in musical time.", functions: signals::FUNCTIONS },
+    Family {
+        name: "latent",
+        doc: "Where a generator plays: the latent space as an instrument.",
+        functions: latent::FUNCTIONS,
+    },
     Family { name: "structure", doc: "What happens when.", functions: structure::FUNCTIONS },
     Family { name: "chance", doc: "Random choices that come out the same each time.", functions: chance::FUNCTIONS },
 ];
@@ -111,6 +117,24 @@ mod test {
             for number in ["1", "1.0", "sine(0, 1)", "sine(0.0, 1) * 2 + 1.5", "()"] {
                 let none = asked(&host, BAND);
                 assert!(asked(&host, &format!("{BAND}{target}{}({number});", control.name)) > none, "{}", control.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_path_is_taken_by_both_halves_with_whole_and_broken_numbers() {
+        use crate::steer::{Edit, Half};
+        let host = ScriptHost::new();
+        let paths = ["point(\"a\")", "walk(1)", "walk(0.5)", "morph(\"a\", \"b\", 8)", "morph(\"b\", 2.5)"];
+        let more = ["orbit(\"a\", 8)", "orbit(\"a\", \"b\", 8.0).by_bar()", "drawn()", "here()", "()"];
+        for (name, half) in [("latent", None), ("latent_global", Some(Half::Global)), ("latent_bar", Some(Half::Bar))] {
+            for path in paths.iter().chain(&more) {
+                for text in [format!("lead.{name} = {path};"), format!("lead.{name}({path});")] {
+                    let set =
+                        host.load("example", &format!("{BAND}{text}")).unwrap_or_else(|f| panic!("{text}: {f:?}"));
+                    let last = set.edits().last().cloned();
+                    assert!(matches!(&last, Some(Edit::Latent { half: h, .. }) if *h == half), "{text}: {last:?}");
+                }
             }
         }
     }

@@ -4,10 +4,10 @@ use super::{Function, args};
 use crate::audio::SOUNDS;
 use crate::engine::ENGINES;
 use crate::limits::{BLEND_MAX, HISTORY_BARS};
-use crate::music::{ROLES, Role, STYLES, StyleBlend};
+use crate::music::{ROLES, Role, STYLES};
 use crate::script::desk::{self, Fallible, fail};
 use crate::script::near::{did_you_mean, nearest};
-use crate::steer::{Edit, OutSpec};
+use crate::steer::{Edit, OutSpec, Signal, StyleMix};
 use rhai::{Dynamic, Engine, Map};
 use std::sync::Arc;
 
@@ -104,9 +104,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "style",
         signature: "part.style(name) | part.style(#{ name: weight }) | style(...)",
         unit: "",
-        range: "up to eight styles",
-        doc: "The style or blend of styles: of one part, or without a part of the whole set.",
-        example: "lead.style(#{ ragtime: 0.7, chorale: 0.3 }); style(\"funk\");",
+        range: "up to eight styles; weights are numbers or signals",
+        doc: "The style or blend of styles: of one part, or without a part of the whole set. Weights that are signals move \
+              the blend with every sixteenth.",
+        example: "lead.style(#{ ragtime: 0.7, chorale: 0.3 }); style(#{ funk: rise(1, 0).bars(8), latin: rise(0, 1).bars(8) });",
         register: |engine| {
             engine.register_fn("style", |part: Part, value: Dynamic| -> Fallible<Part> {
                 let blend = blend(&value)?;
@@ -216,12 +217,12 @@ fn plain(engine: &mut Engine, word: &str, edit: fn(Option<Arc<str>>) -> Edit) {
     });
 }
 
-fn ask(part: Part, edit: Edit) -> Fallible<Part> {
+pub(super) fn ask(part: Part, edit: Edit) -> Fallible<Part> {
     desk::with(|desk| desk.ask(edit)).map(|()| part)
 }
 
 /// The name of a single part.
-fn one(what: &str, part: &Part) -> Fallible<Arc<str>> {
+pub(super) fn one(what: &str, part: &Part) -> Fallible<Arc<str>> {
     part.0.clone().ok_or_else(|| fail(format!("{what} is for one part, not for band()")))
 }
 
@@ -276,30 +277,31 @@ fn channel(part: Part, number: Dynamic) -> Fallible<Part> {
 }
 
 /// A style by name, or a map of styles and weights. Unknown ones are kept, since a model may know them, and said.
-fn blend(value: &Dynamic) -> Fallible<StyleBlend> {
-    let mut parts: Vec<(String, f32)> = Vec::new();
+fn blend(value: &Dynamic) -> Fallible<StyleMix> {
+    let mut parts: Vec<(Arc<str>, Signal)> = Vec::new();
     if let Some(map) = value.clone().try_cast::<Map>() {
         for (name, weight) in &map {
-            parts.push((name.to_string(), args::number(&format!("style {name}"), weight)? as f32));
+            parts.push((Arc::from(name.as_str()), args::signal(&format!("style {name}"), weight)?));
         }
     } else if !value.is_unit() {
-        parts.push((args::text("style", value)?, 1.0));
+        parts.push((args::text("style", value)?.into(), Signal::Constant(1.0)));
     }
     if parts.len() > BLEND_MAX {
         return Err(fail(format!("style wants at most {BLEND_MAX} styles in a blend, not {}", parts.len())));
     }
-    if parts.iter().any(|p| p.1 < 0.0) || (!parts.is_empty() && parts.iter().all(|p| p.1 == 0.0)) {
+    let is_still =
+        |below: fn(f32) -> bool| move |p: &(Arc<str>, Signal)| matches!(p.1, Signal::Constant(w) if below(w));
+    if parts.iter().any(is_still(|w| w < 0.0)) || (!parts.is_empty() && parts.iter().all(is_still(|w| w == 0.0))) {
         return Err(fail("style wants weights above zero, as in style(#{ ragtime: 0.7, chorale: 0.3 })"));
     }
     desk::with(|desk| {
         for (name, _) in &parts {
-            if !STYLES.iter().any(|s| s.name == name)
+            if !STYLES.iter().any(|s| *s.name == **name)
                 && let Some(near) = nearest(name, STYLES.iter().map(|s| s.name))
             {
                 desk.say(&format!("no shipped style is called \"{name}\"; did you mean \"{near}\"?"))?;
             }
         }
-        let parts: Vec<(&str, f32)> = parts.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
-        Ok(StyleBlend::new(&parts))
+        Ok(StyleMix::new(&parts))
     })
 }

@@ -54,16 +54,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "walk",
-        signature: "walk(low, high)",
+        signature: "walk(low, high) | walk(points)",
         unit: "",
         range: "any two numbers",
-        doc: "Wanders smoothly between random values, a new one each bar unless told otherwise.",
+        doc: "Wanders smoothly between random values, a new one each bar unless told otherwise. With one number it is a path \
+              of the latent space, through so many drawn points a bar.",
         example: "lead.register = walk(0.3, 0.8).bars(2);",
         register: |engine| {
             engine.register_fn("walk", |low: Dynamic, high: Dynamic| {
                 let (low, high) = (args::number("walk", &low)? as f32, args::number("walk", &high)? as f32);
                 moving(|period_steps, id| Moving::Walk { low, high, period_steps, id })
             });
+            super::latent::register_walk(engine);
         },
     },
     Function {
