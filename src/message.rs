@@ -9,7 +9,7 @@
 //! | conductor -> ui | [`Snapshot`] | latest wins | overwritten |
 //! | any -> ui | [`Notice`] | every one counts, `limits::NOTICES` | dropped and counted |
 
-use crate::music::{Role, StepNote};
+use crate::music::{Latent, Projection, Role, StepNote};
 use crate::steer::{Edit, OutSpec, ScriptFault, Steering, When};
 use crate::time::{Bpm, Nanos, Place, StepIndex, Tick};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
@@ -224,6 +224,17 @@ pub struct RollNote {
     pub note: StepNote,
 }
 
+/// Where a part is in the latent space, as the map shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LatentView {
+    /// The place at the first step not handed over.
+    pub now: Latent,
+    /// Where the global half was in the picture in the steps before, oldest first.
+    pub trail: Arc<[[f32; 2]]>,
+    /// Where the global half is going in the picture, if it goes to a place.
+    pub target: Option<[f32; 2]>,
+}
+
 /// One part as the screen shows it.
 #[derive(Clone, Debug)]
 pub struct PartView {
@@ -237,6 +248,8 @@ pub struct PartView {
     pub is_heard: bool,
     /// Notes from the past bars to the end of the plan, by step.
     pub notes: Arc<[RollNote]>,
+    /// Where it is in the latent space.
+    pub latent: LatentView,
 }
 
 /// An edit that waits for its moment.
@@ -273,6 +286,8 @@ pub struct Snapshot {
     pub plan_us: (u32, u32),
     /// Engine failures that were covered up so far.
     pub engine_faults: u64,
+    /// The picture of the latent space in which places are shown.
+    pub projection: Arc<Projection>,
 }
 
 /// A cell of which only the newest value counts. Clones share it.

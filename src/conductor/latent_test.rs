@@ -7,7 +7,7 @@ use super::tests::{notes, play_to};
 use super::{Opener, Session};
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
 use crate::message::Command;
-use crate::music::{Chance, Role, StepNote, StepNotes};
+use crate::music::{Chance, LATENT, Latent, Projection, Role, StepNote, StepNotes};
 use crate::steer::{Edit, Half, LatentPath, Way, When};
 use crate::time::StepIndex;
 use std::sync::Arc;
@@ -177,4 +177,21 @@ fn a_journal_with_latent_edits_gives_the_same_bytes_through_its_text() {
     let mut without = Journal::new(5);
     without.push(StepIndex(0), s.journal_entries()[0].what.clone());
     assert_ne!(bytes(&journal), bytes(&without));
+}
+
+#[test]
+fn the_screen_sees_where_parts_are_were_and_go() {
+    let mut s = session(vec![morph("b")]);
+    let picture = Projection { x: [0.5; LATENT], y: std::array::from_fn(|i| if i % 2 == 0 { 0.5 } else { -0.5 }) };
+    s.show_in(picture.clone());
+    play_to(&mut s, 24);
+    let shown = s.snapshot((0, 0));
+    let lead = &shown.parts[0].latent;
+    let (a, b) = (Latent::named("a"), Latent::named("b"));
+    assert_eq!(lead.now, a.towards(&b, 0.75));
+    assert_eq!(lead.target, Some(picture.at_global(&b.global)));
+    assert_eq!((lead.trail.len(), lead.trail[23]), (24, picture.at_global(&a.towards(&b, 23.0 / 32.0).global)));
+    play_to(&mut s, 200);
+    let lead = &s.snapshot((0, 0)).parts[0].latent;
+    assert_eq!((lead.now, lead.target, lead.trail.len()), (b, None, 48));
 }

@@ -28,7 +28,7 @@ impl Session {
         self.band.keep_only(|id, engine| {
             steering.parts.iter().any(|p| (p.id == id && *p.engine == *engine) || p.id ^ STAND_IN == id)
         });
-        let parts = self.play_parts(&steering, e.place);
+        let (parts, latents) = self.play_parts(&steering, e.place);
         let heard = heard_of(&steering, &parts);
         self.history.push(&heard);
         self.now = e.run.clone();
@@ -38,6 +38,7 @@ impl Session {
             engines,
             entered: e.run,
             parts,
+            latents,
             epoch: self.epoch,
             lines: e.lines,
             says: e.says,
@@ -46,21 +47,24 @@ impl Session {
         });
     }
 
-    fn play_parts(&mut self, steering: &Arc<Steering>, place: Place) -> Vec<PartStep> {
+    /// What each part plays, and where in the picture of the latent space it was asked to.
+    fn play_parts(&mut self, steering: &Arc<Steering>, place: Place) -> (Vec<PartStep>, Vec<[f32; 2]>) {
         let moment = moment(steering, place);
         let band = band_asks(steering, &moment);
         let nothing = PartStep { id: 0, notes: StepNotes::EMPTY, how: How::Silent };
         let mut parts = vec![nothing; steering.parts.len()];
+        let mut latents = vec![[0.0; 2]; parts.len()];
         let mut now: Vec<HeardNote> = Vec::with_capacity(16);
         for role in ROLES {
             for (at, part) in steering.parts.iter().enumerate().filter(|(_, p)| p.role == role) {
                 let chance = steering.chance(part, self.vetoes_of(&place, part.id));
                 let ask = ask(steering, part, &moment, &band, chance);
+                latents[at] = self.projection.at_global(&ask.latent.global);
                 parts[at] = self.play_part(part, &ask, &now);
                 now.extend(parts[at].notes.iter().map(|note| HeardNote { role, note: *note }));
             }
         }
-        parts
+        (parts, latents)
     }
 
     fn play_part(&mut self, part: &PartSteering, ask: &Ask, now: &[HeardNote]) -> PartStep {

@@ -76,6 +76,8 @@ pub struct StepRecord {
     pub entered: Running,
     /// What each part plays, in the order of `entered.steering.parts`.
     pub parts: Vec<PartStep>,
+    /// Where the global half of each part's latent place lies in the picture, in the same order.
+    pub latents: Vec<[f32; 2]>,
     /// Revision of the plan that made it.
     pub epoch: u64,
     /// Lines of script whose closures ran at this step.

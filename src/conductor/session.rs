@@ -11,7 +11,7 @@ use super::slots::Slots;
 use crate::engine::{History, Models};
 use crate::limits;
 use crate::message::{Notice, ScriptStatus, Severity};
-use crate::music::StepNotes;
+use crate::music::{Projection, StepNotes};
 use crate::steer::{Call, Edit, Program, ScriptFault, Steering, When};
 use crate::time::{BarMap, StepIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +101,8 @@ pub struct Session {
     pub(super) journal: Journal,
     /// Engine runs so far, for tests and meters.
     pub(super) engine_steps: u64,
+    /// The picture of the latent space for the screen.
+    pub(super) projection: Arc<Projection>,
 }
 
 impl Session {
@@ -138,7 +140,13 @@ impl Session {
             faults: 0,
             journal: Journal::new(seed),
             engine_steps: 0,
+            projection: Arc::new(Projection::default()),
         }
+    }
+
+    /// Shows places of the latent space in this picture, which a model's file brings.
+    pub fn show_in(&mut self, projection: Projection) {
+        self.projection = Arc::new(projection);
     }
 
     /// Moves the start of a session in which nothing has happened.

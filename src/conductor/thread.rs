@@ -7,6 +7,7 @@ use super::obey::TRIAL;
 use super::session::Session;
 use crate::engine::Models;
 use crate::message::{Command, FromPlayer, Latest, Notice, Playhead, Snapshot, ToPlayer};
+use crate::music::Projection;
 use crate::steer::ProgramLoader;
 use crate::time::StepIndex;
 use crossbeam_channel::{Receiver, Sender, TrySendError, never};
@@ -37,6 +38,8 @@ pub struct Conductor {
     pub to_player: Sender<ToPlayer>,
     /// What the player reports.
     pub from_player: Receiver<FromPlayer>,
+    /// The picture of the latent space that the generators' model brings.
+    pub projection: Projection,
     /// Where the music is; `None` in tests without a player thread.
     pub playhead: Option<Latest<Playhead>>,
     /// What the screen sees.
@@ -53,7 +56,8 @@ impl Conductor {
 
     /// Runs until [`Command::Quit`], or until nobody is left to command or to play; gives back the journal.
     pub fn run(self) -> Journal {
-        let session = Session::with_opener(self.open.clone(), self.seed);
+        let mut session = Session::with_opener(self.open.clone(), self.seed);
+        session.show_in(self.projection.clone());
         let past = Instant::now();
         let mut turn = Turn {
             links: self,
@@ -217,6 +221,7 @@ mod test {
             commands: for_conductor,
             to_player,
             from_player,
+            projection: Projection::default(),
             playhead: None,
             snapshot: snapshot.clone(),
             notices,

@@ -1,13 +1,15 @@
 //! What the screen may know of the session: one immutable value.
 
 use super::session::{Act, Session};
-use crate::message::{PartView, PendingView, RollNote, ScriptStatus, Snapshot};
-use crate::steer::{CONTROLS, Scope};
+use crate::message::{LatentView, PartView, PendingView, RollNote, ScriptStatus, Snapshot};
+use crate::steer::{CONTROLS, PartSteering, Scope};
 use crate::time::{Place, StepIndex};
 use std::sync::Arc;
 
 /// Bars of the past on the piano roll.
 const PAST_BARS: u64 = 4;
+/// Steps of the trail on the map of the latent space.
+const TRAIL_STEPS: u64 = 48;
 
 impl Session {
     /// The session as the screen shows it; `plan_us` are the budget meter's p50 and p99.
@@ -34,6 +36,7 @@ impl Session {
                 values: CONTROLS.iter().map(value).collect(),
                 is_heard: run.steering.is_heard(part),
                 notes: notes.collect(),
+                latent: self.latent_view(part, &place),
             }
         });
         Snapshot {
@@ -47,7 +50,18 @@ impl Session {
             form: self.form_rows(run.generation),
             plan_us,
             engine_faults: self.faults,
+            projection: self.projection.clone(),
         }
+    }
+
+    fn latent_view(&self, part: &PartSteering, place: &Place) -> LatentView {
+        let steering = &self.in_force().steering;
+        let now = steering.latent(part, place, steering.chance(part, self.vetoes_of(place, part.id)));
+        let since = StepIndex(self.handed.0.saturating_sub(TRAIL_STEPS));
+        let past = self.plan.from(since).take_while(|r| r.place.step < self.handed);
+        let trail = past.filter_map(|r| Some(r.latents[r.parts.iter().position(|p| p.id == part.id)?]));
+        let target = steering.latent_target(part, place).map(|global| self.projection.at_global(&global));
+        LatentView { now, trail: trail.collect(), target }
     }
 
     fn bar_lines(&self, first: StepIndex) -> Vec<Place> {

@@ -128,6 +128,11 @@ impl Projection {
         self.at(&Latent { global: *global, bar: [0.0; LATENT_BAR] })
     }
 
+    /// How far drawn places scatter along the two axes, as standard deviations of the global half; never 0.
+    pub fn spread(&self) -> [f32; 2] {
+        [&self.x, &self.y].map(|axis| length(&axis[..LATENT_GLOBAL]).max(1e-3))
+    }
+
     /// The smallest change of the global half that moves its place in the picture by `by`; none when the picture does
     /// not show the global half.
     pub fn global_by(&self, by: [f32; 2]) -> [f32; LATENT_GLOBAL] {

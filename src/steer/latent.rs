@@ -118,10 +118,10 @@ impl std::fmt::Display for LatentPath {
             Way::At(_) => write!(f, "by hand"),
             Way::Point(name) => write!(f, "at {name}"),
             Way::Walk { points_per_bar } => write!(f, "walk {points_per_bar}"),
-            Way::Morph { from: Some(from), to, bars } => write!(f, "morph {from} to {to} in {bars} bars"),
-            Way::Morph { from: None, to, bars } => write!(f, "morph to {to} in {bars} bars"),
-            Way::Orbit { around, through: None, bars } => write!(f, "orbit {around} in {bars} bars"),
-            Way::Orbit { around, through: Some(other), bars } => write!(f, "orbit {around} and {other} in {bars} bars"),
+            Way::Morph { from: Some(from), to, bars } => write!(f, "morph {from} → {to}, {bars} bars"),
+            Way::Morph { from: None, to, bars } => write!(f, "morph → {to}, {bars} bars"),
+            Way::Orbit { around, through: None, bars } => write!(f, "orbit {around}, {bars} bars"),
+            Way::Orbit { around, through: Some(other), bars } => write!(f, "orbit {around} and {other}, {bars} bars"),
         }
     }
 }

@@ -102,7 +102,7 @@ impl App {
                 self.send(Command::Veto { bar, part: None });
             }
             Action::BackToBar => self.back_to_bar(),
-            _ => {}
+            _ => self.act_on_map(action),
         }
     }
 

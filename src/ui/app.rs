@@ -65,6 +65,7 @@ pub(super) enum Hit {
     Part(usize),
     Knob { part: usize, row: usize },
     Text,
+    Map,
     Choice(usize),
 }
 
@@ -84,6 +85,8 @@ pub struct App {
     /// Row of [`knobs`].
     pub(super) knob: usize,
     pub(super) knob_top: usize,
+    /// Chosen point of the map.
+    pub(super) point: usize,
     /// A value that is being typed.
     pub(super) typing: Option<String>,
     pub(super) turned: Vec<Turned>,
@@ -124,6 +127,7 @@ impl App {
             is_enlarged: false,
             knob: 0,
             knob_top: 0,
+            point: 0,
             typing: None,
             turned: Vec::new(),
             launch: When::Now,

@@ -1,9 +1,10 @@
 //! A made-up moment of a set, for pictures, tests and benches: the same on every machine.
 
 use super::{App, Catalogue, Depth, Meters, Pane, Sight, Theme};
-use crate::message::{Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot};
-use crate::music::{Chance, Key, Progression, Purpose, Role, StepNote, StyleBlend};
-use crate::steer::{Control, Moment, Moving, PartSteering, ScriptFault, SectionNow, Signal, Steering, When};
+use crate::message::{LatentView, Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot};
+use crate::music::{Chance, Key, Progression, Projection, Purpose, Role, StepNote, StyleBlend};
+use crate::steer::{Control, Edit, Half, Moment, Moving, PartSteering, ScriptFault, SectionNow, Signal, Steering};
+use crate::steer::{Way, When, Where};
 use crate::time::{BarMap, Bpm, Nanos, Place, StepIndex, Tick};
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ pub fn snapshot() -> Snapshot {
         form: vec![("intro".into(), 8), ("lift".into(), 16), ("lift".into(), 16)],
         plan_us: (212, 640),
         engine_faults: 0,
+        projection: Arc::new(Projection::default()),
     }
 }
 
@@ -75,13 +77,40 @@ fn steering() -> Steering {
     bands[0].style = StyleBlend::new(&[("funk", 1.0)]).into();
     let mut controls = vec![None; crate::steer::CONTROLS.len()];
     controls[Control::Tempo as usize] = Some(Signal::Constant(112.0));
-    Steering {
+    let mut steering = Steering {
         controls,
         parts: bands,
         key: Key::parse("D dorian"),
         chords: Arc::new(Progression::parse("Dm7 G7 Cmaj7 Am7", 16).unwrap_or_default()),
         section: Some(SectionNow { name: "lift".into(), index: 1, from: StepIndex(128), until: StepIndex(384) }),
         ..Steering::default()
+    };
+    latent_play(&mut steering);
+    steering
+}
+
+/// The drums walk, the bass has stored its place and morphs to another.
+fn latent_play(steering: &mut Steering) {
+    let latent = |part: &str, way| Edit::Latent { part: Some(part.into()), half: Some(Half::Global), path: way };
+    let morph = Way::Morph { from: Some("dusk".into()), to: "noon".into(), bars: 6.0 };
+    for (step, edit) in [
+        (128, latent("drums", Way::Walk { points_per_bar: 1.0 }.into())),
+        (128, Edit::LatentStore { part: "bass".into(), point: "p1".into() }),
+        (144, latent("bass", morph.into())),
+    ] {
+        let place = BarMap::default().place(StepIndex(step));
+        steering.apply(&edit, &Where { place, back: &|_| StepIndex(0), vetoes: &|_| 0 });
+    }
+}
+
+fn latent_view(steering: &Steering, part: &PartSteering, place: &Place) -> LatentView {
+    let picture = Projection::default();
+    let at = |place: &Place| steering.latent(part, place, steering.chance(part, 0));
+    let steps = (place.step.0 - 48..place.step.0).map(|step| BarMap::default().place(StepIndex(step)));
+    LatentView {
+        now: at(place),
+        trail: steps.map(|place| picture.at_global(&at(&place).global)).collect(),
+        target: steering.latent_target(part, place).map(|global| picture.at_global(&global)),
     }
 }
 
@@ -94,6 +123,7 @@ fn part_view(steering: &Steering, part: &PartSteering, moment: &Moment) -> PartV
         values,
         is_heard: steering.is_heard(part),
         notes: notes.into(),
+        latent: latent_view(steering, part, &moment.place),
     }
 }
 

@@ -158,11 +158,12 @@ impl App {
                 }
             }
             Some(Hit::Text) => self.editor_click(at, false),
+            Some(Hit::Map) => self.place_by_mouse(at),
             _ => {}
         }
     }
 
-    /// A cell of drag is a nudge; in the text it chooses.
+    /// A cell of drag is a nudge; on the map it takes the part along; in the text it chooses.
     fn on_drag(&mut self, at: Position) {
         if let Some((part, row, from, value)) = self.drag {
             if let Some(control) = knobs().nth(row) {
@@ -172,6 +173,8 @@ impl App {
                     self.turn(part, control, Some(target));
                 }
             }
+        } else if self.overlay.is_none() && self.focus == Pane::Map {
+            self.place_by_mouse(at);
         } else if self.overlay.is_none() && self.focus == Pane::Editor && self.editor.rect.contains(at) {
             self.editor_click(at, true);
         }
@@ -203,6 +206,7 @@ impl App {
                 self.knob = self.knob.saturating_add_signed(isize::from(by)).min(knobs().count() - 1);
             }
             Some(Pane::Roll) => self.act(super::Action::PartStep(by)),
+            Some(Pane::Map) => self.act(super::Action::PointStep(by)),
             _ => {}
         }
     }

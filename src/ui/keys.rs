@@ -11,7 +11,7 @@ pub enum KeyScope {
     Everywhere,
     /// Everywhere but where text is typed.
     Screen,
-    /// In roll and parts.
+    /// In roll, parts and map.
     Band,
     /// In one pane.
     In(Pane),
@@ -69,6 +69,17 @@ pub enum Action {
     Complete,
     ScrollLog(i8),
     LogEnd,
+    MapMove(i8, i8),
+    MapFine(i8, i8),
+    PointStep(i8),
+    StorePoint,
+    Recall,
+    MorphThere,
+    OrbitThere,
+    Walk,
+    KeepBar,
+    NewPlace,
+    LetDrift,
 }
 
 /// One row of [`KEYS`].
@@ -102,6 +113,7 @@ pub const KEYS: &[KeyRow] = rows! {
     Everywhere => "F2"; Focus(Pane::Roll); "To the piano roll."; "roll"
     Everywhere => "F3"; Focus(Pane::Editor); "To the editor."; "editor"
     Everywhere => "F4"; Focus(Pane::Parts); "To the parts and their knobs."; "parts"
+    Everywhere => "Ctrl-E"; Focus(Pane::Map); "To the map of the latent space."; ""
     Everywhere => "Ctrl-L"; Focus(Pane::Log); "To the log."; ""
     Everywhere => "F5", "Ctrl-Enter"; Launch(When::Now); "Launch the text now: from the next step that has not been handed over."; "launch now"
     Everywhere => "F6"; Launch(When::NextBar); "Launch the text at the next bar line."; "at bar"
@@ -137,6 +149,7 @@ pub const KEYS: &[KeyRow] = rows! {
     Band => "h"; Hold; "Loop the part's last two bars, or let go."; "hold"
     Band => "r"; Reroll; "Draw the part's planned bars anew."; "re-roll"
     Band => "R"; RerollAll; "Draw the whole band's planned bars anew."; ""
+    Band => "l"; Focus(Pane::Map); "To the map of the latent space, where a generator is asked to play."; ""
     Band => "["; Level(-1); "The part softer."; ""
     Band => "]"; Level(1); "The part louder."; ""
     In(Pane::Roll) => "Up"; PartStep(-1); "To the part above."; ""
@@ -158,6 +171,24 @@ pub const KEYS: &[KeyRow] = rows! {
     In(Pane::Parts) => "PageDown"; Nudge(-10); "Turn the knob down by ten."; ""
     In(Pane::Parts) => "0", "Backspace", "Delete"; Reset; "Give the knob back to its default, or to the model."; "reset"
     In(Pane::Parts) => "Enter"; TypeValue; "Type a value."; "type"
+    In(Pane::Map) => "Up"; MapMove(0, 1); "Move the part up on the map."; ""
+    In(Pane::Map) => "Down"; MapMove(0, -1); "Move the part down on the map."; ""
+    In(Pane::Map) => "Left"; MapMove(-1, 0); "Move the part to the left on the map."; "move"
+    In(Pane::Map) => "Right"; MapMove(1, 0); "Move the part to the right on the map. A click puts it anywhere, a drag takes it along."; ""
+    In(Pane::Map) => "Shift-Up"; MapFine(0, 1); "Move up a little."; ""
+    In(Pane::Map) => "Shift-Down"; MapFine(0, -1); "Move down a little."; ""
+    In(Pane::Map) => "Shift-Left"; MapFine(-1, 0); "Move to the left a little."; ""
+    In(Pane::Map) => "Shift-Right"; MapFine(1, 0); "Move to the right a little."; ""
+    In(Pane::Map) => "p"; StorePoint; "Make the place where the part is a point: p1, p2, ..."; "point"
+    In(Pane::Map) => ","; PointStep(-1); "Choose the point before."; ""
+    In(Pane::Map) => "."; PointStep(1); "Choose the next point."; "choose"
+    In(Pane::Map) => "Enter"; Recall; "Jump to the chosen point, with its bar."; "go there"
+    In(Pane::Map) => "t"; MorphThere; "Morph to the chosen point in four bars; bars go on being drawn."; "morph"
+    In(Pane::Map) => "o"; OrbitThere; "Orbit around the chosen point in eight bars."; ""
+    In(Pane::Map) => "w"; Walk; "Walk at random, a point every two bars; again stays."; "walk"
+    In(Pane::Map) => "n"; NewPlace; "A new place by chance."; "new"
+    In(Pane::Map) => "k"; KeepBar; "Keep the riff of this bar; again lets each bar be drawn."; "keep bar"
+    In(Pane::Map) => "d", "Backspace"; LetDrift; "Give the place back to chance, as a new part has it."; ""
     In(Pane::Editor) => "Ctrl-Z"; Undo; "Undo."; ""
     In(Pane::Editor) => "Ctrl-Y"; Redo; "Redo."; ""
     In(Pane::Editor) => "Ctrl-X"; Cut; "Cut what is chosen."; ""
@@ -182,7 +213,7 @@ pub fn find(key: &KeyEvent, focus: Pane, in_text: bool) -> Option<Action> {
     let works = |scope: KeyScope| match scope {
         Everywhere => true,
         Screen => !in_text,
-        Band => !in_text && matches!(focus, Pane::Roll | Pane::Parts),
+        Band => !in_text && matches!(focus, Pane::Roll | Pane::Parts | Pane::Map),
         In(pane) => pane == focus && (!in_text || pane == Pane::Editor),
     };
     KEYS.iter().find(|row| works(row.scope) && row.keys.contains(&name.as_str())).map(|row| row.action)
@@ -226,8 +257,8 @@ mod test {
 
     fn overlap(a: KeyScope, b: KeyScope) -> bool {
         let panes = |s| match s {
-            Everywhere | Screen => vec![Pane::Roll, Pane::Parts, Pane::Editor, Pane::Log, Pane::Meters],
-            Band => vec![Pane::Roll, Pane::Parts],
+            Everywhere | Screen => vec![Pane::Roll, Pane::Parts, Pane::Map, Pane::Editor, Pane::Log, Pane::Meters],
+            Band => vec![Pane::Roll, Pane::Parts, Pane::Map],
             In(pane) => vec![pane],
         };
         let in_text = |s| matches!(s, Everywhere | In(Pane::Editor));

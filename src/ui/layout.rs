@@ -33,7 +33,7 @@ pub fn arrange(area: Rect, focus: Pane, zoom: bool) -> Plan {
     if zoom && focus != Pane::Transport {
         panes.push((focus, body));
     } else if area.width >= 220 && area.height >= 30 {
-        three_columns(body, &mut panes);
+        three_columns(body, focus, &mut panes);
     } else if area.width >= 100 && area.height >= 28 {
         two_columns(body, focus, &mut panes);
     } else {
@@ -46,10 +46,14 @@ pub fn arrange(area: Rect, focus: Pane, zoom: bool) -> Plan {
 /// Roll above, one of the others below: what 80x24 has room for.
 fn stacked(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
     let lower = match focus {
-        Pane::Parts | Pane::Log | Pane::Meters => focus,
+        Pane::Parts | Pane::Map | Pane::Log | Pane::Meters => focus,
         _ => Pane::Editor,
     };
-    let share = if focus == Pane::Roll { 62 } else { 46 };
+    let share = match focus {
+        Pane::Roll => 62,
+        Pane::Map => 34,
+        _ => 46,
+    };
     let (roll, below) = cut_top(body, part(body.height, share));
     panes.push((Pane::Roll, roll));
     if lower == Pane::Log || lower == Pane::Meters {
@@ -62,17 +66,29 @@ fn stacked(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
 
 fn two_columns(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
     let (left, right) = cut_left(body, part(body.width, if body.width < 160 { 54 } else { 58 }));
-    let roll_share = if body.height < 40 && focus != Pane::Parts { 58 } else { 54 };
+    let roll_share = match focus {
+        Pane::Map => 46,
+        Pane::Parts => 54,
+        _ if body.height < 40 => 58,
+        _ => 54,
+    };
     let (roll, parts) = cut_top(left, part(left.height, roll_share));
     let foot = (body.height / 4).clamp(6, 11);
     let (editor, below) = cut_bottom(right, foot);
     let (log, meters) = cut_left(below, part(below.width, 52));
-    panes.extend([(Pane::Roll, roll), (Pane::Parts, parts), (Pane::Editor, editor)]);
+    // The map takes the place of the knobs while it is played.
+    let lower = if focus == Pane::Map { Pane::Map } else { Pane::Parts };
+    panes.extend([(Pane::Roll, roll), (lower, parts), (Pane::Editor, editor)]);
     panes.extend([(Pane::Log, log), (Pane::Meters, meters)]);
 }
 
-fn three_columns(body: Rect, panes: &mut Vec<(Pane, Rect)>) {
-    let (roll, rest) = cut_left(body, part(body.width, 46));
+fn three_columns(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
+    let (mut roll, rest) = cut_left(body, part(body.width, 46));
+    if focus == Pane::Map {
+        let (above, map) = cut_top(roll, part(roll.height, 55));
+        roll = above;
+        panes.push((Pane::Map, map));
+    }
     let (editor, side) = cut_left(rest, part(rest.width, 52));
     let (parts, below) = cut_top(side, part(side.height, 56));
     let (meters, log) = cut_top(below, 11.min(below.height / 2));

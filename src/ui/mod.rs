@@ -25,6 +25,7 @@ mod keys;
 mod layout;
 mod links;
 mod log;
+mod map;
 mod overlay;
 mod paint;
 mod panes;

@@ -19,6 +19,7 @@ use crate::engine::Models;
 use crate::limits;
 use crate::message::{Command, Latest, Notice, Playhead, Severity, Snapshot, ToPlayer};
 
+use crate::music::Projection;
 use crate::output::{Guardian, MidiFileOut, Options, Output, Rack, SynthOut, SynthStatus, clock};
 use crate::player::Player;
 use crate::player::guard::{on_signals, silence_on_panic};
@@ -113,6 +114,7 @@ impl Stage {
             .context("signals cannot be handled")?;
 
         let snapshot = Latest::new(empty_snapshot(setup.fixed.seed.unwrap_or(DEFAULT_SEED)));
+        let projection = setup.models.gan.as_ref().map_or_else(Projection::default, |gan| gan.projection.clone());
         let conductor = Conductor {
             open: opener(setup.models),
             seed: setup.fixed.seed.unwrap_or(DEFAULT_SEED),
@@ -120,6 +122,7 @@ impl Stage {
             commands: for_conductor,
             to_player: player.inbox(),
             from_player,
+            projection,
             playhead: Some(player.playhead()),
             snapshot: snapshot.clone(),
             notices: say.clone(),

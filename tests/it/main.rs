@@ -11,6 +11,7 @@ mod jack;
 mod jack_child;
 #[cfg(all(unix, feature = "jack"))]
 mod jack_rig;
+mod map;
 #[cfg(all(unix, feature = "jack"))]
 mod play;
 #[cfg(unix)]

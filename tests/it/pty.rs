@@ -139,6 +139,26 @@ fn the_program_draws_takes_keys_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn the_map_of_the_latent_space_is_played() {
+    let terminal = start("scripts/first.rhai");
+    terminal.wait_for("first.rhai");
+    terminal.press(b"\x05");
+    terminal.wait_for("map: ");
+    terminal.wait_for("global drawn");
+    terminal.press(b"p");
+    terminal.wait("the place is a point", |text| text.contains("points p1"));
+    // Right: the part is moved by hand; Enter: back to the point, and then away from it.
+    terminal.press(b"\x1b[C");
+    terminal.wait_for("global by hand");
+    terminal.press(b"\r");
+    terminal.wait_for("global at p1");
+    terminal.press(b"w");
+    terminal.wait_for("global walk 0.5");
+    terminal.press(b"\x11");
+    terminal.ends_restored();
+}
+
+#[test]
 fn signals_give_the_terminal_back() {
     for signal in [libc::SIGTERM, libc::SIGHUP] {
         let terminal = start("scripts/first.rhai");

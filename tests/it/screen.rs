@@ -9,13 +9,13 @@ use ricercar::message::{Command, Notice, Severity, Snapshot, ToPlayer};
 use ricercar::steer::{Control, Edit, OutSpec, Signal, When};
 use ricercar::ui::{Action, App, Catalogue, Depth, Effect, KEYS, PANES, Pane, Theme, demo};
 
-fn draw(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
+pub(crate) fn draw(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test backend never fails");
     terminal.draw(|frame| app.draw(frame.area(), frame.buffer_mut())).expect("a test backend never fails");
     terminal
 }
 
-fn text(app: &mut App, width: u16, height: u16) -> String {
+pub(crate) fn text(app: &mut App, width: u16, height: u16) -> String {
     draw(app, width, height).backend().to_string()
 }
 
@@ -57,14 +57,14 @@ fn key(name: &str) -> Event {
 }
 
 /// Presses keys one after another and gives what the screen wants done.
-fn press(app: &mut App, names: &str) -> Vec<Effect> {
+pub(crate) fn press(app: &mut App, names: &str) -> Vec<Effect> {
     for name in names.split_whitespace() {
         app.on_event(&key(name));
     }
     app.take_effects()
 }
 
-fn mouse(kind: MouseEventKind, x: u16, y: u16) -> Event {
+pub(crate) fn mouse(kind: MouseEventKind, x: u16, y: u16) -> Event {
     Event::Mouse(MouseEvent { kind, column: x, row: y, modifiers: KeyModifiers::NONE })
 }
 
@@ -78,7 +78,7 @@ fn commands(effects: &[Effect]) -> Vec<&Command> {
         .collect()
 }
 
-fn edits(effects: &[Effect]) -> Vec<(Edit, When)> {
+pub(crate) fn edits(effects: &[Effect]) -> Vec<(Edit, When)> {
     let of = |c: &&Command| match c {
         Command::Edit(edit, when) => Some((edit.clone(), *when)),
         _ => None,
@@ -111,7 +111,20 @@ fn panes_and_lists_as_pictures() {
 fn every_pane_draws_at_any_size() {
     let sizes: Vec<u16> = (1..28).chain([40, 79, 80, 99, 100, 131, 219, 220, 300]).collect();
     let heights: Vec<u16> = (1..14).chain([24, 27, 28, 36, 80]).collect();
-    let states = ["", "F2 Right Enter", "F4 Down", "Ctrl-L", "F1 k", "F8", "Ctrl-F a", "F4 Enter 1", "F11", "F2 z"];
+    let states = [
+        "",
+        "F2 Right Enter",
+        "F4 Down",
+        "Ctrl-L",
+        "F1 k",
+        "F8",
+        "Ctrl-F a",
+        "F4 Enter 1",
+        "F11",
+        "F2 z",
+        "Ctrl-E",
+        "F2 l z",
+    ];
     for (i, keys) in states.into_iter().enumerate() {
         let mut app = demo::app(if i % 2 == 0 { Depth::True } else { Depth::Mono });
         app.see(demo::sight(demo::snapshot_with_fault()));
@@ -147,7 +160,7 @@ fn an_empty_set_draws_and_takes_every_key() {
     };
     for row in KEYS {
         for name in row.keys {
-            for focus in ["F2", "F3", "F4", "Ctrl-L"] {
+            for focus in ["F2", "F3", "F4", "Ctrl-E", "Ctrl-L"] {
                 let mut app = empty();
                 press(&mut app, &format!("{focus} {name} {name}"));
                 app.draw(Rect::new(0, 0, 80, 24), &mut Buffer::empty(Rect::new(0, 0, 80, 24)));

@@ -2,6 +2,7 @@
 
 mod editor;
 mod log;
+mod map;
 mod meters;
 mod parts;
 mod roll;
@@ -21,6 +22,7 @@ pub enum Pane {
     Roll,
     Editor,
     Parts,
+    Map,
     Log,
     Meters,
 }
@@ -49,6 +51,7 @@ pub const PANES: &[PaneInfo] = &[
     PaneInfo { pane: Pane::Roll, name: "roll", key: "F2", doc: "What was played, what sounds, and the bars that the models plan: choose one to freeze, veto or re-roll it.", least: (32, 4), draw: roll::draw },
     PaneInfo { pane: Pane::Editor, name: "editor", key: "F3", doc: "The set's text: F5 launches it now, F6 at the next bar line, F7 with the next section.", least: (24, 3), draw: editor::draw },
     PaneInfo { pane: Pane::Parts, name: "parts", key: "F4", doc: "Every knob of every part: + and - turn it, 0 gives it back, Enter types a value. ~ marks a signal, a dot what is left to the model.", least: (32, 4), draw: parts::draw },
+    PaneInfo { pane: Pane::Map, name: "map", key: "Ctrl-E", doc: "The latent space of the part's generator: ● where it is, ○ its bar, ◎ where it goes, ◆ points; arrows and mouse move it, p makes a point, Enter goes to the chosen one.", least: (32, 6), draw: map::draw },
     PaneInfo { pane: Pane::Log, name: "log", key: "Ctrl-L", doc: "What the rooms have to say, newest last.", least: (20, 2), draw: log::draw },
     PaneInfo { pane: Pane::Meters, name: "meters", key: "", doc: "Time used of the step, lateness, load of the sound thread, voices, peaks.", least: (20, 2), draw: meters::draw },
 ];

@@ -157,7 +157,7 @@ fn drum_row(i: usize, count: usize, height: u16) -> u16 {
     (height - 1 - up.min(height - 1)) as u16
 }
 
-fn drums(app: &App, part: &PartView, axis: &Axis, field: Rect, rows: &[usize], buf: &mut Buffer) {
+pub(super) fn drums(app: &App, part: &PartView, axis: &Axis, field: Rect, rows: &[usize], buf: &mut Buffer) {
     for n in part.notes.iter() {
         let Some(i) = kit::row_of(n.note.pitch).and_then(|r| rows.iter().position(|x| *x == r)) else { continue };
         let Some(x) = u16::try_from(axis.step(n.step)).ok().filter(|x| *x < field.width) else { continue };
@@ -174,7 +174,7 @@ fn drums(app: &App, part: &PartView, axis: &Axis, field: Rect, rows: &[usize], b
 }
 
 /// Lowest pitch and number of pitches of a lane: what its notes need, in half octaves, so that it seldom jumps.
-fn span(part: &PartView, height: u16) -> (u8, u8) {
+pub(super) fn span(part: &PartView, height: u16) -> (u8, u8) {
     let pitches = part.notes.iter().map(|n| n.note.pitch.min(127));
     let (low, high) = match (pitches.clone().min(), pitches.max()) {
         (Some(low), Some(high)) => (low, high),
@@ -193,7 +193,7 @@ fn span(part: &PartView, height: u16) -> (u8, u8) {
     (low, pixels)
 }
 
-fn pitched(app: &App, part: &PartView, axis: &Axis, field: Rect, (low, count): (u8, u8), buf: &mut Buffer) {
+pub(super) fn pitched(app: &App, part: &PartView, axis: &Axis, field: Rect, (low, count): (u8, u8), buf: &mut Buffer) {
     let (columns, pixels) = (usize::from(field.width), usize::from(field.height) * 2);
     let mut grid: Vec<Option<Color>> = vec![None; columns * pixels];
     for n in part.notes.iter() {

@@ -1,7 +1,10 @@
 //! The piano roll: past, playhead and planned future of every part, one time axis for all.
 
+mod bar;
 mod lane;
 mod ruler;
+
+pub use bar::draw_bar;
 
 use super::super::{App, Pane, paint};
 use crate::message::PartView;
