@@ -176,6 +176,9 @@ fn fitting(ask: &Ask, pitch: u8) -> Option<u8> {
         (!by_chord || ask.chord.is_none() || in_chord) && (!by_key || in_chord || ask.key.is_none_or(|k| k.has(p)))
     };
     let (low, high) = ask.range;
+    if low > high {
+        return None;
+    }
     // Into the range by octaves first, so that the pitch class stays where it can.
     let mut near = i32::from(pitch);
     while near < i32::from(low) {
