@@ -235,6 +235,24 @@ pub struct LatentView {
     pub target: Option<[f32; 2]>,
 }
 
+/// How real a bar of a part sounds to the critic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BarScore {
+    /// First step of the bar.
+    pub line: StepIndex,
+    /// Higher is more real, 0 undecided, about -8..=8.
+    pub score: f32,
+}
+
+/// Bars of parts with a `taste`, counted when they are handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TasteCounts {
+    /// Chosen among candidates.
+    pub ranked: u64,
+    /// Handed over before a choice was made.
+    pub unranked: u64,
+}
+
 /// One part as the screen shows it.
 #[derive(Clone, Debug)]
 pub struct PartView {
@@ -250,6 +268,8 @@ pub struct PartView {
     pub notes: Arc<[RollNote]>,
     /// Where it is in the latent space.
     pub latent: LatentView,
+    /// Scores of its bars, as far as they are known.
+    pub scores: Arc<[BarScore]>,
 }
 
 /// An edit that waits for its moment.
@@ -288,6 +308,8 @@ pub struct Snapshot {
     pub engine_faults: u64,
     /// The picture of the latent space in which places are shown.
     pub projection: Arc<Projection>,
+    /// Choices of the ear.
+    pub taste: TasteCounts,
 }
 
 /// A cell of which only the newest value counts. Clones share it.

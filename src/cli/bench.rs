@@ -40,6 +40,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "step", run: step },
     Bench { name: "plan", run: plan },
+    Bench { name: "taste", run: taste },
     Bench { name: "edit", run: edit },
     Bench { name: "render", run: render_speed },
     Bench { name: "audio", run: audio },
@@ -108,6 +109,23 @@ fn plan(figures: &mut Vec<Figure>) -> Result<()> {
     figures.push(figure("plan", "2 bars of 4 parts after an edit, p99", f.plan_us[1] / 1000.0, "ms", None));
     figures.push(figure("plan", "first step after an edit, p50", f.first_us[0] / 1000.0, "ms", None));
     figures.push(figure("plan", "edit of the shape alone, p50", f.reshape_us[0] / 1000.0, "ms", None));
+    Ok(())
+}
+
+/// What choosing one part of four among candidates costs while the music runs.
+fn taste(figures: &mut Vec<Figure>) -> Result<()> {
+    let models = loaded()?;
+    let who = if models.ear.is_some() { "" } else { ", without a critic" };
+    let mut per_bar = |candidates| {
+        let us =
+            conductor::bench::taste(opener(models.clone()), "lstm", candidates, 100).map_err(anyhow::Error::msg)?;
+        let name = format!("a bar of 4 parts, taste {candidates} on one{who}, p50");
+        figures.push(figure("taste", &name, us[0] / 1000.0, "ms", None));
+        Ok::<f64, anyhow::Error>(us[0])
+    };
+    let (plain, chosen) = (per_bar(1)?, per_bar(4)?);
+    per_bar(8)?;
+    figures.push(figure("taste", "taste 4 / none", chosen / plain, "x", None));
     Ok(())
 }
 

@@ -153,7 +153,7 @@ pub enum Command {
     /// Measure speed and memory on this machine.
     #[command(after_help = "Example:\n  ricercar bench\n  ricercar bench step plan")]
     Bench {
-        /// Which benches (step, plan, edit, render, audio, screen, train, jack, memory); all by default.
+        /// Which benches (step, plan, taste, edit, render, audio, screen, train, jack, memory); all by default.
         which: Vec<String>,
         /// For machines.
         #[arg(long)]

@@ -1,23 +1,48 @@
 //! The band: one engine for each part, opened by name, saved and restored beside the steps of the plan.
 
 use super::plan::EngineSlot;
+use crate::engine::gan::EarOpener;
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard, Models, engine_named};
 use crate::music::{StepNote, StepNotes};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Opens an engine by its name.
-pub type Opener = Arc<dyn Fn(&str) -> Result<Box<dyn Engine>, EngineError> + Send + Sync>;
+/// Makes an engine of this name.
+type OpenEngine = Arc<dyn Fn(&str) -> Result<Box<dyn Engine>, EngineError> + Send + Sync>;
 
-/// Opens the engines of `engine::ENGINES`.
+/// Opens engines by their names, and an ear where there is one.
+#[derive(Clone)]
+pub struct Opener {
+    engine: OpenEngine,
+    ear: Option<EarOpener>,
+}
+
+impl Opener {
+    /// Opens engines by `engine`, and no ear.
+    pub fn new(engine: impl Fn(&str) -> Result<Box<dyn Engine>, EngineError> + Send + Sync + 'static) -> Opener {
+        Opener { engine: Arc::new(engine), ear: None }
+    }
+    /// The same with an ear.
+    pub fn with_ear(self, ear: Option<EarOpener>) -> Opener {
+        Opener { ear, ..self }
+    }
+    /// How the ear is opened.
+    pub fn ear(&self) -> Option<EarOpener> {
+        self.ear.clone()
+    }
+}
+
+/// Opens the engines of `engine::ENGINES`, and the ear of the models.
 pub fn opener(models: Models) -> Opener {
-    Arc::new(move |name| match engine_named(name) {
+    let ear = models.ear.clone();
+    let engines = Opener::new(move |name| match engine_named(name) {
         Some(kind) => (kind.open)(&models),
         None => {
             let known: Vec<_> = crate::engine::ENGINES.iter().map(|e| e.name).collect();
             Err(EngineError::Other(format!("there is no engine '{name}'; the engines are {}", known.join(", "))))
         }
-    })
+    });
+    engines.with_ear(ear)
 }
 
 struct Seat {
@@ -71,7 +96,7 @@ impl Band {
         if let Some((_, why)) = self.broken.iter().find(|b| b.0 == *name) {
             return Err(why.clone());
         }
-        let open = &self.open;
+        let open = &self.open.engine;
         let opened = catch_unwind(AssertUnwindSafe(|| open(name)))
             .unwrap_or_else(|_| Err(EngineError::Other(format!("engine '{name}' broke down when it was opened"))));
         opened.inspect_err(|why| self.broken.push((name.clone(), why.clone())))

@@ -96,7 +96,7 @@ impl Session {
             e.run.form = Default::default();
         }
         let back = |_| from;
-        let at = Where { place: e.place, back: &back, vetoes: &|id| self.vetoes_of(&e.place, id) };
+        let at = Where { place: e.place, back: &back, anew: &|id| self.anew(&e.place, id) };
         Arc::make_mut(&mut e.run.steering).go_on_from(&kept, &at);
     }
 
@@ -176,7 +176,7 @@ impl Session {
         let bars = e.run.bars.clone();
         let place = bars.place(step);
         let back = |n: u32| bars.bar_start(place.bar.saturating_sub(u64::from(n)));
-        let at = Where { place, back: &back, vetoes: &|id| self.vetoes_of(&place, id) };
+        let at = Where { place, back: &back, anew: &|id| self.anew(&place, id) };
         if let Some(text) = Arc::make_mut(&mut e.run.steering).apply(edit, &at) {
             self.say_once(Severity::Warning, "steer", text);
         }

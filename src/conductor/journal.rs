@@ -39,6 +39,11 @@ pub enum What {
         /// The bar.
         bar: u64,
     },
+    /// No choice among a bar's candidates came in time.
+    Unranked {
+        /// The bar.
+        bar: u64,
+    },
     /// The player filled a step in from memory.
     Missed,
     /// The performance ended: the step is the first that was not handed over.
@@ -81,6 +86,12 @@ impl Journal {
     }
     pub(super) fn push(&mut self, handed: StepIndex, what: What) {
         self.entries.push(Entry { handed, what, id: None });
+    }
+    /// Bar `bar` was handed over at its line without a choice; that comes before what was done about its first step.
+    pub(super) fn unranked(&mut self, line: StepIndex, bar: u64) {
+        let is_after = |e: &Entry| e.handed > line || (e.handed == line && e.what == What::Missed);
+        let at = self.entries.len() - self.entries.iter().rev().take_while(|e| is_after(e)).count();
+        self.entries.insert(at, Entry { handed: line, what: What::Unranked { bar }, id: None });
     }
     /// The last entry is the event `id`.
     pub(super) fn name_last(&mut self, id: u64) {

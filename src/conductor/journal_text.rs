@@ -61,6 +61,7 @@ fn what_out(what: &What) -> Value {
         What::Veto { bar, part } => json!(["veto", bar, part]),
         What::Cancel => json!(["cancel"]),
         What::Back { bar } => json!(["back", bar]),
+        What::Unranked { bar } => json!(["unranked", bar]),
         What::Missed => json!(["missed"]),
         What::End => json!(["end"]),
     }
@@ -74,6 +75,7 @@ fn what_in(v: &Value) -> Option<What> {
         "veto" => What::Veto { bar: v[1].as_u64()?, part: v[2].as_str().map(str::to_string) },
         "cancel" => What::Cancel,
         "back" => What::Back { bar: v[1].as_u64()? },
+        "unranked" => What::Unranked { bar: v[1].as_u64()? },
         "missed" => What::Missed,
         "end" => What::End,
         _ => return None,
@@ -334,6 +336,7 @@ mod test {
         journal.push(StepIndex(99), What::Back { bar: 1 });
         journal.push(StepIndex(100), What::Cancel);
         journal.push(StepIndex(100), What::Missed);
+        journal.unranked(StepIndex(100), 7);
         journal.push(StepIndex(101), What::End);
         journal
     }

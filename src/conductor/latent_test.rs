@@ -38,8 +38,12 @@ fn set(edits: Vec<Edit>) -> Scripted {
 }
 
 fn session(edits: Vec<Edit>) -> Session {
-    let open: Opener = Arc::new(|_| Ok(Box::new(Shows)));
-    let mut session = Session::with_opener(open, 7);
+    seen_in(Projection::default(), edits)
+}
+
+fn seen_in(picture: Projection, edits: Vec<Edit>) -> Session {
+    let mut session = Session::with_opener(Opener::new(|_| Ok(Box::new(Shows))), 7);
+    session.show_in(picture);
     session.launch(Box::new(set(edits)), "", When::Now);
     session.plan_all();
     session
@@ -47,9 +51,8 @@ fn session(edits: Vec<Edit>) -> Session {
 
 /// What the lead showed of each half in some steps.
 fn shown(session: &Session, steps: std::ops::Range<u64>) -> (Vec<StepNote>, Vec<StepNote>) {
-    let of = |which: usize| {
-        notes(session, "lead", steps.clone()).iter().map(|n| n.iter().nth(which).copied().unwrap()).collect()
-    };
+    let of =
+        |which: usize| notes(session, "lead", steps.clone()).iter().map(|n| n.get(which).copied().unwrap()).collect();
     (of(0), of(1))
 }
 
@@ -181,9 +184,8 @@ fn a_journal_with_latent_edits_gives_the_same_bytes_through_its_text() {
 
 #[test]
 fn the_screen_sees_where_parts_are_were_and_go() {
-    let mut s = session(vec![morph("b")]);
     let picture = Projection { x: [0.5; LATENT], y: std::array::from_fn(|i| if i % 2 == 0 { 0.5 } else { -0.5 }) };
-    s.show_in(picture.clone());
+    let mut s = seen_in(picture.clone(), vec![morph("b")]);
     play_to(&mut s, 24);
     let shown = s.snapshot((0, 0));
     let lead = &shown.parts[0].latent;

@@ -7,7 +7,7 @@ use crate::engine::{Ask, EngineError, Heard, HeardNote};
 use crate::limits::HISTORY_BARS;
 use crate::message::Severity;
 use crate::music::{Purpose, ROLES, StepNote, StepNotes};
-use crate::steer::{PartSteering, Steering};
+use crate::steer::{Anew, PartSteering, Steering};
 use crate::time::{Place, StepIndex};
 use std::sync::Arc;
 
@@ -25,9 +25,7 @@ impl Session {
             self.band.restore(&mark.engines);
         }
         let steering = e.run.steering.clone();
-        self.band.keep_only(|id, engine| {
-            steering.parts.iter().any(|p| (p.id == id && *p.engine == *engine) || p.id ^ STAND_IN == id)
-        });
+        self.keep_seats(&steering);
         let (parts, latents) = self.play_parts(&steering, e.place);
         let heard = heard_of(&steering, &parts);
         self.history.push(&heard);
@@ -37,13 +35,22 @@ impl Session {
             before,
             engines,
             entered: e.run,
+            back: e.back,
             parts,
             latents,
+            scores: Vec::new(),
             epoch: self.epoch,
             lines: e.lines,
             says: e.says,
             params_after: None,
             shaped_before: step,
+        });
+    }
+
+    /// Engines of parts that are gone begin anew if they come back.
+    pub(super) fn keep_seats(&mut self, steering: &Steering) {
+        self.band.keep_only(|id, engine| {
+            steering.parts.iter().any(|p| (p.id == id && *p.engine == *engine) || p.id ^ STAND_IN == id)
         });
     }
 
@@ -57,7 +64,7 @@ impl Session {
         let mut now: Vec<HeardNote> = Vec::with_capacity(16);
         for role in ROLES {
             for (at, part) in steering.parts.iter().enumerate().filter(|(_, p)| p.role == role) {
-                let chance = steering.chance(part, self.vetoes_of(&place, part.id));
+                let chance = steering.chance(part, self.anew(&place, part.id));
                 let ask = ask(steering, part, &moment, &band, chance);
                 latents[at] = self.projection.at_global(&ask.latent.global);
                 parts[at] = self.play_part(part, &ask, &now);
@@ -102,14 +109,20 @@ impl Session {
                 return Some((*notes, How::Frozen));
             }
         }
+        self.held(part, place, place.step).map(|notes| (notes, How::Held))
+    }
+
+    /// Notes of a held loop, as the plan before `before` (at most this step) has them.
+    pub(super) fn held(&self, part: &PartSteering, place: Place, before: StepIndex) -> Option<StepNotes> {
         let hold = part.hold?;
         let length = hold.since.0.checked_sub(hold.from.0).filter(|l| *l > 0)?;
         let into = place.step.0.checked_sub(hold.since.0)?;
         // The source, or (when it is too old to be kept) the last repetition of it.
         let source = StepIndex(hold.from.0 + into % length);
-        let last = place.step.before(length)?;
+        let rounds = (place.step.0 - before.0) / length + 1;
+        let last = place.step.before(rounds * length)?;
         let record = self.plan.get(source).or_else(|| self.plan.get(last))?;
-        record.notes_of(part.id).map(|notes| (*notes, How::Held))
+        record.notes_of(part.id).copied()
     }
 
     fn a_bar_ago(&self, id: u64, place: Place) -> Option<StepNotes> {
@@ -164,6 +177,11 @@ impl Session {
             varied.push(StepNote { velocity, ..*note });
         }
         Some(varied)
+    }
+
+    /// How the bar of this step came to be for a part, as far as the step is concerned.
+    pub(super) fn anew(&self, place: &Place, id: u64) -> Anew {
+        Anew { vetoes: self.vetoes_of(place, id), pick: self.taste.pick(place, id) }
     }
 
     /// How often the bar of this step was vetoed for a part, as far as the step is concerned.

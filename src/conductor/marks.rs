@@ -12,23 +12,27 @@ impl Session {
     /// Keeps a planned bar as it is whatever is edited, or lets it go, so that it follows what was edited since.
     pub fn freeze(&mut self, bar: u64, on: bool) {
         self.arrive();
-        self.journal.push(self.handed, What::Freeze { bar, on });
         let run = self.in_force();
         let (here, ahead) = (run.bars.place(self.handed).bar, u64::from(run.steering.plan_bars));
+        let is_planned = (here..=here + ahead).contains(&bar);
+        if on && is_planned {
+            // The whole bar, even where it reaches beyond the horizon.
+            while self.plan.iter().next_back().is_none_or(|r| r.place.bar <= bar) {
+                self.make_step();
+            }
+            self.close_choices_until(bar);
+        }
+        self.journal.push(self.handed, What::Freeze { bar, on });
         if !on {
             if self.frozen.remove(&bar).is_some() {
                 self.rewind(self.first_planned_of(bar));
             }
             return;
         }
-        if bar < here || bar > here + ahead {
+        if !is_planned {
             let text = format!("bar {} is not in the plan, so it cannot be frozen", bar + 1);
             self.notices.push(Notice::new(Severity::Warning, "plan", text));
             return;
-        }
-        // The whole bar, even where it reaches beyond the horizon.
-        while self.plan.iter().next_back().is_none_or(|r| r.place.bar <= bar) {
-            self.make_step();
         }
         let of_bar = self.plan.iter().filter(|r| r.place.bar == bar);
         let steps = of_bar.map(|r| r.parts.iter().map(|p| (p.id, p.notes)).collect());
@@ -106,8 +110,7 @@ impl Session {
 
     /// Brings the steering of planned steps up to date without asking an engine: the notes stay.
     pub(super) fn reshape(&mut self, from: StepIndex) {
-        self.epoch += 1;
-        self.revised = Some(self.revised.map_or(from, |r| r.min(from)));
+        self.revise(from);
         self.release_sections(from);
         let Some(first) = self.plan.get(from) else { return };
         let mut before = first.before.clone();

@@ -15,8 +15,10 @@
 //! Not here: when things sound and what is sent (`player`, `output`), what scripts may say (`script`).
 
 mod ask;
+mod audition;
 mod band;
 pub mod bench;
+mod ear;
 mod enter;
 mod form;
 mod journal;
@@ -35,6 +37,9 @@ mod session;
 pub mod shape;
 mod slots;
 pub mod stage;
+mod taste;
+#[cfg(test)]
+mod taste_test;
 pub mod test_kit;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The plan: what every part will play, step by step, and beside each step all that is needed to go back before it.
 
 use super::form::FormState;
+use super::session::Bookmark;
 use super::shape::ParamMemory;
 use crate::engine::EngineState;
 use crate::music::StepNotes;
@@ -74,10 +75,14 @@ pub struct StepRecord {
     pub engines: Vec<EngineSlot>,
     /// In force at this step, after its calls and edits.
     pub entered: Running,
+    /// Engines that the step began with in place of `engines`, when it went back to a bar line.
+    pub(super) back: Option<Arc<Bookmark>>,
     /// What each part plays, in the order of `entered.steering.parts`.
     pub parts: Vec<PartStep>,
     /// Where the global half of each part's latent place lies in the picture, in the same order.
     pub latents: Vec<[f32; 2]>,
+    /// On a bar line: how real the bar of each part sounds, as far as that is known.
+    pub scores: Vec<(u64, Option<f32>)>,
     /// Revision of the plan that made it.
     pub epoch: u64,
     /// Lines of script whose closures ran at this step.

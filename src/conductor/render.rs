@@ -123,10 +123,15 @@ fn redo(session: &mut Session, what: &What, loader: &mut dyn ProgramLoader) -> R
     match what {
         What::Edit(edit, when) => session.edit(edit.clone(), *when),
         What::Launch { name, text, when } => session.launch(loader.load(name, text)?, text, *when),
-        What::Freeze { bar, on } => session.freeze(*bar, *on),
+        What::Freeze { bar, on } => {
+            // What was frozen was seen: all choices that the journal does not deny had been made.
+            session.plan_all();
+            session.freeze(*bar, *on);
+        }
         What::Veto { bar, part } => session.veto(*bar, part.as_deref()),
         What::Cancel => session.cancel_pending(),
         What::Back { bar } => session.back_to(*bar),
+        What::Unranked { bar } => session.leave_unranked(*bar),
         What::Missed => session.mark_missed(),
         What::End => {}
     }

@@ -12,9 +12,7 @@ use std::sync::Arc;
 impl Session {
     /// Adds to `out` what the player has not been told yet of the steps before `until`, oldest first.
     pub fn drain(&mut self, until: StepIndex, out: &mut Vec<ToPlayer>) {
-        if let Some(from) = self.revised.take() {
-            out.push(ToPlayer::Revise { from, epoch: self.epoch });
-        }
+        out.extend(self.revised.drain(..).map(|(from, epoch)| ToPlayer::Revise { from, epoch }));
         let first = out.len();
         let until = until.min(self.plan.next());
         let handed = self.handed;

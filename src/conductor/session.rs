@@ -8,6 +8,7 @@ use super::form::FormState;
 use super::journal::{Entry, Journal, What};
 use super::plan::{Plan, Running};
 use super::slots::Slots;
+use super::taste::Taste;
 use crate::engine::{History, Models};
 use crate::limits;
 use crate::message::{Notice, ScriptStatus, Severity};
@@ -29,6 +30,7 @@ pub(super) enum Act {
 }
 
 /// What was in force on a bar line.
+#[derive(Debug)]
 pub(super) struct Bookmark {
     pub bar: u64,
     pub step: StepIndex,
@@ -88,11 +90,12 @@ pub struct Session {
     /// Vetoes by bar.
     pub(super) vetoes: BTreeMap<u64, Vec<Veto>>,
     pub(super) missed: BTreeSet<StepIndex>,
+    pub(super) taste: Taste,
     pub(super) slots: Slots,
     /// First step whose present plan has not been sent to the player.
     pub(super) unsent: StepIndex,
-    /// The player must hear of a revision from this step on.
-    pub(super) revised: Option<StepIndex>,
+    /// Revisions of which the player must hear: first step and epoch, both rising.
+    pub(super) revised: Vec<(StepIndex, u64)>,
     pub(super) notices: Vec<Notice>,
     /// Sentences that have been said once.
     pub(super) said: BTreeSet<String>,
@@ -115,6 +118,7 @@ impl Session {
     pub fn with_opener(open: Opener, seed: u64) -> Session {
         let steering = Arc::new(Steering { seed, ..Steering::default() });
         let start = StepIndex(0);
+        let taste = Taste::new(open.ear());
         Session {
             seed,
             plan: Plan::default(),
@@ -131,9 +135,10 @@ impl Session {
             frozen: BTreeMap::new(),
             vetoes: BTreeMap::new(),
             missed: BTreeSet::new(),
+            taste,
             slots: Slots::default(),
             unsent: start,
-            revised: None,
+            revised: Vec::new(),
             notices: Vec::new(),
             said: BTreeSet::new(),
             script: ScriptStatus::default(),
@@ -205,13 +210,18 @@ impl Session {
         until.min(self.handed.after(PLAN_STEPS_MAX)).max(self.handed.after(1))
     }
 
-    /// Plans the next step, if it lies within the horizon. True when it did.
+    /// Plans the next step within the horizon, or works on a choice among candidates (`taste`). False when nothing is left
+    /// to be done. The bar that comes next is planned before anything is chosen.
     pub fn plan_next(&mut self) -> bool {
-        let is_due = self.plan.next() < self.horizon();
-        if is_due {
+        let bar = u64::from(self.in_force().bars.place(self.handed).metre.bar_steps());
+        let (next, horizon) = (self.plan.next(), self.horizon());
+        if next >= horizon.min(self.handed.after(bar)) && self.taste_next() {
+            return true;
+        }
+        if next < horizon {
             self.make_step();
         }
-        is_due
+        next < horizon
     }
 
     /// Plans up to the horizon.
@@ -280,9 +290,10 @@ impl Session {
     /// Forgets the plan from `step` on; the next call of `plan_next` makes that step anew.
     pub(super) fn rewind(&mut self, step: StepIndex) {
         let step = step.max(self.handed);
-        self.epoch += 1;
-        self.revised = Some(self.revised.map_or(step, |r| r.min(step)));
+        self.revise(step);
         self.release_sections(step);
+        self.taste.rewind(step, self.epoch);
+        self.forget_scores(step);
         let next = self.plan.next();
         let Some(record) = self.plan.truncate(step) else { return };
         debug_assert!(step < next);
@@ -291,6 +302,13 @@ impl Session {
         self.band.recycle(record.engines);
         self.now = record.before;
         self.unsent = self.unsent.min(step);
+    }
+
+    /// From `step` on the plan is another one.
+    pub(super) fn revise(&mut self, step: StepIndex) {
+        self.epoch += 1;
+        self.revised.retain(|r| r.0 < step);
+        self.revised.push((step, self.epoch));
     }
 
     /// Events that fired with a section at or after `step` wait again.
@@ -314,7 +332,10 @@ impl Session {
         }
         match epoch {
             None => self.mark_missed(),
-            Some(epoch) if epoch < self.epoch => self.postpone(step, epoch),
+            Some(epoch) if epoch < self.epoch => {
+                self.postpone(step, epoch);
+                self.take_back_choice(step, epoch);
+            }
             Some(_) => {}
         }
         self.ensure_planned(step);
@@ -326,7 +347,7 @@ impl Session {
     pub fn mark_missed(&mut self) {
         self.missed.insert(self.handed);
         self.journal.push(self.handed, What::Missed);
-        self.rewind(self.handed);
+        self.rewind_within_choice(self.handed);
     }
 
     /// The player took an older plan of this step: what was to change it changes the next one.
@@ -364,6 +385,7 @@ impl Session {
         self.band.recycle(engines);
         self.notices.extend(says.into_iter().map(|text| Notice::new(Severity::Info, "script", text)));
         if is_line {
+            self.close_choice(step);
             self.prune(bar);
         }
     }
@@ -378,6 +400,7 @@ impl Session {
         self.missed = self.missed.split_off(&handed);
         self.frozen = self.frozen.split_off(&bar);
         self.vetoes = self.vetoes.split_off(&bar);
+        self.taste.prune_bars(bar);
         self.prune_programs();
     }
 

@@ -231,7 +231,7 @@ mod test {
         edits.extend(set.iter().map(value));
         for edit in edits {
             let place = BarMap::default().place(StepIndex(0));
-            let at = crate::steer::Where { place, back: &|_| StepIndex(0), vetoes: &|_| 0 };
+            let at = crate::steer::Where { place, back: &|_| StepIndex(0), anew: &|_| Default::default() };
             steering.apply(&edit, &at);
         }
         steering

@@ -1,5 +1,6 @@
 //! For tests and benches: an engine whose notes show everything that it was asked and heard, and a scripted program.
 
+use crate::engine::gan::{BarNotes, BarScene, Ear, EarOpener};
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
 use crate::music::{Chance, Purpose, Role, StepNote, StepNotes};
 use crate::steer::{Call, Control, Edit, Every, Job, Moving, Program, ProgramLoader, ScriptFault, Section, Signal};
@@ -85,7 +86,7 @@ impl Engine for Probe {
 
 /// Opens probes: "probe", "err:N" and "panic:N" (misbehaving from step N on).
 pub fn probes() -> super::Opener {
-    std::sync::Arc::new(|name| {
+    super::Opener::new(|name| {
         let from = |text: &str| text.parse::<u64>().unwrap_or(0);
         let fault = match name.split_once(':') {
             _ if matches!(name, "probe" | "lstm" | "euclid") => Fault::None,
@@ -208,6 +209,9 @@ impl ProgramLoader for SeedLoader {
                 let walk = Moving::Walk { low: 0.0, high: 2.0, period_steps: 7.0, id: seed };
                 edits.push(set("lead", Control::Density, sine.into()));
                 edits.push(set("bass", Control::Temperature, walk.into()));
+                if draw(4) < 0.5 {
+                    edits.push(set("lead", Control::Taste, Signal::Constant(draw(5) * 16.0 - 8.0)));
+                }
                 if draw(1) < 0.3 {
                     edits.truncate(3);
                 }
@@ -229,4 +233,23 @@ impl ProgramLoader for SeedLoader {
         let name = if text.parse::<u64>().is_ok() { format!("seed {text}") } else { name.to_string() };
         Ok(Box::new(Scripted { name, ..program }))
     }
+}
+
+/// An ear that goes by a rule.
+#[derive(Clone, Copy)]
+pub struct RuleEar(pub fn(&BarScene, &BarNotes) -> Option<f32>);
+
+impl Ear for RuleEar {
+    fn score(&mut self, scene: &BarScene, notes: &BarNotes) -> Option<f32> {
+        (self.0)(scene, notes)
+    }
+}
+
+/// Opens an ear that likes many notes, and of as many the higher ones; it knows nothing of drums.
+pub fn likes_many() -> EarOpener {
+    let rule = RuleEar(|scene, bar| {
+        let pitches: u32 = bar.notes.iter().map(|n| u32::from(n.1.pitch)).sum();
+        (scene.role != Role::Drums).then_some(bar.notes.len() as f32 + pitches as f32 / 1e4)
+    });
+    std::sync::Arc::new(move || Box::new(rule))
 }

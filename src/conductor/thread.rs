@@ -104,17 +104,18 @@ impl Turn {
         let has_planned = !self.session.journal_entries().is_empty() && self.session.plan_next();
         if has_planned {
             self.meter.add(began.elapsed());
-            self.is_stale = true;
         }
+        let has_worked = has_planned || self.session.score_next();
+        self.is_stale |= has_worked;
         if !self.tell() {
             return false;
         }
         self.say();
-        let pause = if has_planned { SNAPSHOT_BUSY } else { SNAPSHOT };
+        let pause = if has_worked { SNAPSHOT_BUSY } else { SNAPSHOT };
         if self.is_stale && self.published.elapsed() >= pause {
             self.publish();
         }
-        has_planned || self.wait()
+        has_worked || self.wait()
     }
 
     fn obey(&mut self, command: Command) -> bool {

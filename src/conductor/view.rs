@@ -1,7 +1,7 @@
 //! What the screen may know of the session: one immutable value.
 
 use super::session::{Act, Session};
-use crate::message::{LatentView, PartView, PendingView, RollNote, ScriptStatus, Snapshot};
+use crate::message::{BarScore, LatentView, PartView, PendingView, RollNote, ScriptStatus, Snapshot};
 use crate::steer::{CONTROLS, PartSteering, Scope};
 use crate::time::{Place, StepIndex};
 use std::sync::Arc;
@@ -30,6 +30,10 @@ impl Session {
                     .into_iter()
                     .flat_map(move |n| n.iter().map(move |n| RollNote { step, note: *n }))
             });
+            let scores = self.plan.from(first).filter_map(|record| {
+                let score = record.scores.iter().find(|s| s.0 == part.id)?.1?;
+                Some(BarScore { line: record.place.step, score })
+            });
             PartView {
                 name: part.name.clone(),
                 role: part.role,
@@ -37,6 +41,7 @@ impl Session {
                 is_heard: run.steering.is_heard(part),
                 notes: notes.collect(),
                 latent: self.latent_view(part, &place),
+                scores: scores.collect(),
             }
         });
         Snapshot {
@@ -51,12 +56,13 @@ impl Session {
             plan_us,
             engine_faults: self.faults,
             projection: self.projection.clone(),
+            taste: self.taste.counts,
         }
     }
 
     fn latent_view(&self, part: &PartSteering, place: &Place) -> LatentView {
         let steering = &self.in_force().steering;
-        let now = steering.latent(part, place, steering.chance(part, self.vetoes_of(place, part.id)));
+        let now = steering.latent(part, place, steering.chance(part, self.anew(place, part.id)));
         let since = StepIndex(self.handed.0.saturating_sub(TRAIL_STEPS));
         let past = self.plan.from(since).take_while(|r| r.place.step < self.handed);
         let trail = past.filter_map(|r| Some(r.latents[r.parts.iter().position(|p| p.id == part.id)?]));

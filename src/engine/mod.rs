@@ -205,6 +205,8 @@ pub struct Models {
     pub candle: Option<Arc<lstm::CandleModel>>,
     /// The GAN; `None` when no model file is at hand.
     pub gan: Option<Arc<gan::Packed>>,
+    /// What tells real bars from others; `None` when no critic is at hand.
+    pub ear: Option<gan::EarOpener>,
 }
 
 /// Every engine.

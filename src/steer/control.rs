@@ -25,6 +25,7 @@ pub enum Control {
     Low,
     High,
     Polyphony,
+    Taste,
     Velocity,
     Accent,
     Gate,
@@ -104,6 +105,7 @@ pub const CONTROLS: &[ControlInfo] = rows! {
     Low "low" Part "" 0.0..127.0 None, 1.0 true "Lowest pitch." "lead.low = 60;";
     High "high" Part "" 0.0..127.0 None, 1.0 true "Highest pitch." "lead.high = 84;";
     Polyphony "polyphony" Part "notes" 1.0..16.0 None, 1.0 true "Most notes started together: bass and lead 1, chords 6, drums 8 by default." "keys.polyphony = 4;";
+    Taste "taste" Part "" -8.0..8.0 Some(1.0), 1.0 true "Candidates planned for each bar; the one that sounds most real is kept, of negative ones the least. 1 takes the first." "lead.taste = 4;";
     Velocity "velocity" Part "" 0.0..2.0 Some(1.0), 0.05 false "Scales how hard notes are played." "drums.velocity = 0.8;";
     Accent "accent" Part "" 0.0..1.0 Some(0.2), 0.05 false "How much beats stand out." "drums.accent = 0.4;";
     Gate "gate" Part "" 0.05..4.0 Some(0.95), 0.05 false "Length of notes, as a share of what the model wrote." "bass.gate = 0.5;";

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::music::Role;
-use crate::steer::{Edit, Steering, Where};
+use crate::steer::{Anew, Edit, Steering, Where};
 use crate::time::{BarMap, Metre, StepIndex};
 
 /// A set with one part.
@@ -14,7 +14,7 @@ fn set() -> Steering {
 
 fn ask(set: &mut Steering, step: u64, edit: Edit) -> Option<String> {
     let place = BarMap::default().place(StepIndex(step));
-    set.apply(&edit, &Where { place, back: &|_| StepIndex(0), vetoes: &|_| 0 })
+    set.apply(&edit, &Where { place, back: &|_| StepIndex(0), anew: &|_| Anew::default() })
 }
 
 fn path(set: &mut Steering, step: u64, half: Option<Half>, path: impl Into<LatentPath>) {
@@ -23,7 +23,7 @@ fn path(set: &mut Steering, step: u64, half: Option<Half>, path: impl Into<Laten
 
 fn at(set: &Steering, step: u64) -> Latent {
     let part = &set.parts[0];
-    set.latent(part, &BarMap::default().place(StepIndex(step)), set.chance(part, 0))
+    set.latent(part, &BarMap::default().place(StepIndex(step)), set.chance(part, Anew::default()))
 }
 
 fn distance(a: &Latent, b: &Latent) -> f32 {
@@ -51,9 +51,11 @@ fn drawn_halves_hold_the_global_one_and_change_the_other_in_each_bar() {
     assert_ne!(at(&set, 0).bar, at(&set, 16).bar);
     let part = &set.parts[0];
     let place = BarMap::default().place(StepIndex(5));
-    let vetoed = set.latent(part, &place, set.chance(part, 1));
-    assert_eq!(vetoed.global, at(&set, 5).global);
-    assert_ne!(vetoed.bar, at(&set, 5).bar);
+    for anew in [Anew { vetoes: 1, pick: 0 }, Anew { vetoes: 0, pick: 1 }, Anew { vetoes: 0, pick: 2 }] {
+        let other = set.latent(part, &place, set.chance(part, anew));
+        assert_eq!(other.global, at(&set, 5).global);
+        assert_ne!(other.bar, at(&set, 5).bar, "{anew:?}");
+    }
 }
 
 #[test]
@@ -71,14 +73,16 @@ fn a_plan_that_is_rerolled_keeps_the_global_half() {
 }
 
 #[test]
-fn a_vetoed_bar_is_another_one_even_where_its_half_stands_still() {
+fn a_vetoed_or_chosen_bar_is_another_one_even_where_its_half_stands_still() {
     let mut set = set();
     path(&mut set, 0, None, point("a"));
     assert_eq!(at(&set, 40), Latent::named("a"));
     let part = &set.parts[0];
     let place = BarMap::default().place(StepIndex(40));
-    let vetoed = set.latent(part, &place, set.chance(part, 1));
-    assert!(vetoed.global == Latent::named("a").global && vetoed.bar != Latent::named("a").bar);
+    for anew in [Anew { vetoes: 1, pick: 0 }, Anew { vetoes: 0, pick: 1 }] {
+        let other = set.latent(part, &place, set.chance(part, anew));
+        assert!(other.global == Latent::named("a").global && other.bar != Latent::named("a").bar);
+    }
 }
 
 #[test]
@@ -188,7 +192,7 @@ fn another_script_goes_on_with_the_paths_that_it_asks_for_again() {
     path(&mut old, 16, None, morph(Some("a"), "b", 8.0));
     path(&mut new, 48, None, morph(Some("a"), "b", 8.0));
     let place = BarMap::default().place(StepIndex(48));
-    let launch = Where { place, back: &|_| StepIndex(0), vetoes: &|_| 0 };
+    let launch = Where { place, back: &|_| StepIndex(0), anew: &|_| Anew::default() };
     new.go_on_from(&old, &launch);
     assert_eq!(at(&new, 100), at(&old, 100));
     let mut other = set();
@@ -205,7 +209,7 @@ fn metres_change_how_long_a_bar_of_a_path_is() {
     bars.set(StepIndex(16), Metre::new(3, 4).unwrap_or(Metre::FOUR_FOUR));
     let at = |step| {
         let part = &set.parts[0];
-        set.latent(part, &bars.place(StepIndex(step)), set.chance(part, 0))
+        set.latent(part, &bars.place(StepIndex(step)), set.chance(part, Anew::default()))
     };
     assert_eq!(at(22), Latent::named("a").towards(&Latent::named("b"), 0.75));
     assert_eq!(at(28), Latent::named("b"));

@@ -29,5 +29,5 @@ pub use out::OutSpec;
 pub use points::Points;
 pub use program::{Call, Every, Job, Program, ProgramLoader, ScriptFault, Section};
 pub use signal::{Moment, Moving, SIGNAL_PIECES_MAX, Signal};
-pub use steering::{Hold, PartSteering, SectionNow, Steering, Where};
+pub use steering::{Anew, Hold, PartSteering, SectionNow, Steering, Where};
 pub use style::StyleMix;

@@ -37,8 +37,17 @@ pub struct Where<'a> {
     pub place: Place,
     /// The first step of the bar that lies some bars before that of `place`.
     pub back: &'a dyn Fn(u32) -> StepIndex,
-    /// How often the bar was vetoed for the part with this id.
-    pub vetoes: &'a dyn Fn(u64) -> u64,
+    /// How the bar came to be for the part with this id.
+    pub anew: &'a dyn Fn(u64) -> Anew,
+}
+
+/// How a bar came to be another one than the first that was made for a part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Anew {
+    /// How often it was vetoed.
+    pub vetoes: u64,
+    /// Which of its candidates plays, from 0.
+    pub pick: u32,
 }
 
 /// What the performer wants of one part.
@@ -157,10 +166,11 @@ impl Steering {
         !part.is_muted && (part.is_solo || !self.parts.iter().any(|p| p.is_solo))
     }
 
-    /// Chance of a part in a bar that was vetoed so many times: seed, part and re-rolls.
-    pub fn chance(&self, part: &PartSteering, vetoes: u64) -> Chance {
+    /// Chance of a part in a bar: seed, part and re-rolls, and how the bar came to be.
+    pub fn chance(&self, part: &PartSteering, anew: Anew) -> Chance {
         let own = Chance::new(self.seed).fold(part.id).fold(part.rerolls);
-        if vetoes > 0 { own.fold(vetoes ^ 0x7665_746F) } else { own }
+        let own = if anew.vetoes > 0 { own.fold(anew.vetoes ^ 0x7665_746F) } else { own };
+        if anew.pick > 0 { own.fold(u64::from(anew.pick) ^ 0x7461_7374) } else { own }
     }
 
     /// Where a part is in the latent space; `chance` is its chance in this bar. When that is another than the part
@@ -171,19 +181,25 @@ impl Steering {
 
     /// The global half of the place to which a part is going, if it is going to one.
     pub fn latent_target(&self, part: &PartSteering, place: &Place) -> Option<HalfNumbers> {
-        part.latent.target(&self.surroundings(part, place, self.chance(part, 0)))
+        part.latent.target(&self.surroundings(part, place, self.chance(part, Anew::default())))
     }
 
     fn surroundings<'a>(&'a self, part: &PartSteering, place: &'a Place, of_bar: Chance) -> Surroundings<'a> {
         let own = Chance::new(self.seed).fold(part.id);
-        Surroundings { place, points: &self.points, own, of_bar, is_other: of_bar != self.chance(part, 0) }
+        Surroundings {
+            place,
+            points: &self.points,
+            own,
+            of_bar,
+            is_other: of_bar != self.chance(part, Anew::default()),
+        }
     }
 
     /// Another script took over at `at` from what was `old`: the latent places of parts that stay go on.
     pub fn go_on_from(&mut self, old: &Steering, at: &Where) {
         for part in &mut self.parts {
             if let Some(before) = old.part(&part.name) {
-                let now = old.latent(before, &at.place, old.chance(before, (at.vetoes)(before.id)));
+                let now = old.latent(before, &at.place, old.chance(before, (at.anew)(before.id)));
                 part.latent.go_on_from(&before.latent, &now);
             }
         }
@@ -251,7 +267,7 @@ impl Steering {
         mut change: impl FnMut(&mut PartSteering, &Latent),
     ) -> Option<String> {
         let concerned = self.parts.iter().filter(|p| part.is_none_or(|name| &*p.name == name));
-        let place = |p: &PartSteering| self.latent(p, &at.place, self.chance(p, (at.vetoes)(p.id)));
+        let place = |p: &PartSteering| self.latent(p, &at.place, self.chance(p, (at.anew)(p.id)));
         let mut now = concerned.map(place).collect::<Vec<_>>().into_iter();
         // The same parts in the same order.
         self.each(part, |p| now.next().iter().for_each(|now| change(p, now)))
@@ -307,7 +323,7 @@ mod test {
     #[test]
     fn edits_change_the_named_part_and_unknown_names_are_said() {
         let mut s = Steering::default();
-        let at = Where { place: moment().place, back: &|_| StepIndex(0), vetoes: &|_| 0 };
+        let at = Where { place: moment().place, back: &|_| StepIndex(0), anew: &|_| Anew::default() };
         let apply = |s: &mut Steering, e: Edit| s.apply(&e, &at);
         apply(&mut s, Edit::Part { name: "lead".into(), role: Role::Lead });
         let set = |part: &str, value: f32| Edit::Set {

@@ -1,7 +1,10 @@
 //! A made-up moment of a set, for pictures, tests and benches: the same on every machine.
 
 use super::{App, Catalogue, Depth, Meters, Pane, Sight, Theme};
-use crate::message::{LatentView, Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot};
+use crate::message::{
+    BarScore, LatentView, Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot,
+    TasteCounts,
+};
 use crate::music::{Chance, Key, Progression, Projection, Purpose, Role, StepNote, StyleBlend};
 use crate::steer::{Control, Edit, Half, Moment, Moving, PartSteering, ScriptFault, SectionNow, Signal, Steering};
 use crate::steer::{Way, When, Where};
@@ -53,6 +56,7 @@ pub fn snapshot() -> Snapshot {
         plan_us: (212, 640),
         engine_faults: 0,
         projection: Arc::new(Projection::default()),
+        taste: TasteCounts { ranked: 11, unranked: 1 },
     }
 }
 
@@ -99,13 +103,13 @@ fn latent_play(steering: &mut Steering) {
         (144, latent("bass", morph.into())),
     ] {
         let place = BarMap::default().place(StepIndex(step));
-        steering.apply(&edit, &Where { place, back: &|_| StepIndex(0), vetoes: &|_| 0 });
+        steering.apply(&edit, &Where { place, back: &|_| StepIndex(0), anew: &|_| Default::default() });
     }
 }
 
 fn latent_view(steering: &Steering, part: &PartSteering, place: &Place) -> LatentView {
     let picture = Projection::default();
-    let at = |place: &Place| steering.latent(part, place, steering.chance(part, 0));
+    let at = |place: &Place| steering.latent(part, place, steering.chance(part, Default::default()));
     let steps = (place.step.0 - 48..place.step.0).map(|step| BarMap::default().place(StepIndex(step)));
     LatentView {
         now: at(place),
@@ -124,7 +128,13 @@ fn part_view(steering: &Steering, part: &PartSteering, moment: &Moment) -> PartV
         is_heard: steering.is_heard(part),
         notes: notes.into(),
         latent: latent_view(steering, part, &moment.place),
+        scores: (11..15).map(|bar| BarScore { line: StepIndex(bar * 16), score: score(part.role, bar) }).collect(),
     }
+}
+
+/// What an ear might think of a bar, -3..=4.
+fn score(role: Role, bar: u64) -> f32 {
+    Chance::new(5).fold(role.index() as u64).unit(Purpose::Pattern, bar, 0) * 7.0 - 3.0
 }
 
 /// Notes that a role starts in a step: simple patterns over the chords, varied by chance.

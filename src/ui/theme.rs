@@ -141,6 +141,16 @@ impl Theme {
     pub fn on_bad(&self) -> Style {
         Style::new().fg(self.color((244, 176, 180), Color::White))
     }
+    /// How real a bar sounds: more likely than not, undecided, less.
+    pub fn score(&self, score: f32) -> Style {
+        if score >= 1.0 {
+            self.good()
+        } else if score > -1.0 {
+            self.warn()
+        } else {
+            self.bad()
+        }
+    }
     /// Signals: numbers that move.
     pub fn moving(&self) -> Style {
         Style::new().fg(self.color(VIOLET, Color::LightMagenta))

@@ -1,8 +1,10 @@
 //! The weights at hand: the ones inside the program, or a file.
 
-use crate::engine::lstm;
+use crate::engine::gan::{self, EarOpener};
+use crate::engine::lstm::{self, kernel::Simd};
 use crate::engine::{EngineError, Models};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The band LSTM that is part of the program.
 pub const BAND: &[u8] = include_bytes!("../../models/band.safetensors");
@@ -43,10 +45,19 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
         Some(path) => EngineError::Model(format!("{}: {error}", path.display())),
         None => error,
     };
+    let mut models = Models::default();
     if choice.candle {
         let device = lstm::device(choice.cuda)?;
-        Ok(Models { candle: Some(lstm::open_candle(&bytes, &device).map_err(named)?), ..Models::default() })
+        models.candle = Some(lstm::open_candle(&bytes, &device).map_err(named)?);
     } else {
-        Ok(Models { lstm: Some(lstm::open(&bytes).map_err(named)?), ..Models::default() })
+        models.lstm = Some(lstm::open(&bytes).map_err(named)?);
     }
+    models.ear = models.gan.as_ref().map(ear);
+    Ok(models)
+}
+
+/// The critic of a GAN as the band's ear.
+pub fn ear(packed: &Arc<gan::Packed>) -> EarOpener {
+    let packed = packed.clone();
+    Arc::new(move || Box::new(gan::Critic::new(gan::Live::new(packed.clone(), Simd::best()))))
 }

@@ -17,6 +17,7 @@ fn models() -> &'static Models {
             lstm: Some(Arc::new(Packed::new(&weights).unwrap())),
             candle: Some(Arc::new(CandleModel::new(&weights, &device).unwrap())),
             gan: Some(Arc::new(gan::Packed::new(&gan::file::random(32, 7)))),
+            ..Models::default()
         }
     })
 }

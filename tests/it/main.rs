@@ -21,4 +21,5 @@ mod screen;
 mod sets;
 mod sim;
 mod take;
+mod taste;
 mod tidy;

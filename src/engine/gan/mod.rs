@@ -26,6 +26,7 @@ pub use part::{Critic, GanPart};
 pub use scene::{BarNotes, BarScene, Segment};
 
 use crate::music::Latent;
+use std::sync::Arc;
 
 /// Something that makes whole bars from a latent vector.
 pub trait BarMaker {
@@ -44,3 +45,6 @@ pub trait Ear: Send {
     /// How real the bar sounds: higher is more so, 0 is undecided, about -8..=8. `None` when the ear knows nothing of the role.
     fn score(&mut self, scene: &BarScene, notes: &BarNotes) -> Option<f32>;
 }
+
+/// Opens an ear; cheap, since weights are shared.
+pub type EarOpener = Arc<dyn Fn() -> Box<dyn Ear> + Send + Sync>;

@@ -96,7 +96,7 @@ impl<G: Generator> GanPart<G> {
 impl<G: Generator> Engine for GanPart<G> {
     fn next_step(&mut self, ask: &Ask, heard: &Heard, out: &mut StepNotes) -> Result<(), EngineError> {
         out.clear();
-        let scene = scene_of(ask, heard);
+        let scene = BarScene::of(ask, heard.history);
         let latent = heated(&ask.latent, ask.temperature.pitch);
         if self.bar.as_ref().is_none_or(|(s, l)| *s != scene || *l != latent) {
             self.make(ask, scene, latent)?;
@@ -120,17 +120,6 @@ impl<G: Generator> Engine for GanPart<G> {
     fn notice(&mut self) -> Option<String> {
         self.notice.take()
     }
-}
-
-/// The scene that an ask and what is heard describe.
-fn scene_of(ask: &Ask, heard: &Heard) -> BarScene {
-    let mut scene = BarScene::silent(ask.role, Segment::of(&ask.place));
-    scene.chords = ask.bar_chords;
-    scene.key = ask.key;
-    scene.style = ask.style.clone();
-    (scene.density, scene.register) = (ask.density(), ask.register());
-    scene.hear(|step| heard.history.step(step).iter().map(|h| (h.role, h.note)));
-    scene
 }
 
 /// The latent vector drawn towards the middle (below 1) or away from it: the truncation of Brock et al. ("Large scale GAN

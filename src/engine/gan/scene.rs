@@ -1,5 +1,6 @@
 //! A bar of one role, and all that is known when it is made: the same view for training, playing and scoring.
 
+use crate::engine::{Ask, History};
 use crate::music::{Chord, Key, ROLES, Role, StepNote, StyleBlend, kit};
 use crate::time::{Metre, Place, StepIndex};
 
@@ -98,6 +99,22 @@ impl BarScene {
             around: [0; ROLES.len()],
             around_classes: [0; ROLES.len()],
         }
+    }
+
+    /// The segment of a request as it is asked for, after what the history holds of the steps before it.
+    pub fn of(ask: &Ask, history: &History) -> BarScene {
+        // Knobs may stand anywhere; what is no number leaves it to the model.
+        let share = |wish: Option<f32>| wish.filter(|x| x.is_finite()).map(|x| x.clamp(0.0, 1.0));
+        let mut scene = BarScene {
+            chords: ask.bar_chords,
+            key: ask.key,
+            style: ask.style.clone(),
+            density: share(ask.density()),
+            register: share(ask.register()),
+            ..BarScene::silent(ask.role, Segment::of(&ask.place))
+        };
+        scene.hear(|step| history.step(step).iter().map(|n| (n.role, n.note)));
+        scene
     }
 
     /// Fills in what was heard: `notes` gives the notes of every role that start in a step (empty when it is not known).

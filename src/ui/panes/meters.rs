@@ -55,12 +55,20 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
     let sounding = meters.voices.map_or(head.sounding.to_string(), |v| format!("{} notes, {v} voices", head.sounding));
     rows.line("lateness", &[(&format!("{late50} us, p99 {late99} us"), theme.text())]);
     rows.line("sounding", &[(&sounding, theme.text())]);
+    let taste = snapshot.taste;
+    // The faults below come first where there is no room for both.
+    if taste != Default::default() && inner.height > rows.y + 1 {
+        let late = format!(", {} too late", taste.unranked);
+        let style = if taste.unranked > 0 { theme.warn() } else { theme.faint() };
+        rows.line("taste", &[(&format!("{} bars chosen", taste.ranked), theme.text()), (&late, style)]);
+    }
     let faults = [
         ("late steps", head.late_steps),
         ("silent", head.silent_steps),
         ("late events", meters.late_events),
         ("xruns", meters.xruns),
         ("engine faults", snapshot.engine_faults),
+        ("unranked", taste.unranked),
         ("notices lost", meters.dropped_notices),
     ];
     rows.faults(&faults);

@@ -49,6 +49,7 @@ pub(super) fn draw(
             paint::text_right(buf, label, 7, drum_row(i, rows.len(), area.height), &name, app.theme.faint());
         }
     }
+    scores(app.theme, part, axis, field, buf);
     playhead(app.theme, axis, field, buf);
     if wants_rule {
         let rule = Rect { y: area.bottom(), height: 1, ..area };
@@ -83,6 +84,26 @@ fn background(app: &App, axis: &Axis, field: Rect, buf: &mut Buffer) {
             if let Some(x) = u16::try_from(column).ok().filter(|x| *x < field.width) {
                 (0..field.height).for_each(|y| _ = paint::text(buf, field, x, y, sign, style));
             }
+        }
+    }
+}
+
+/// The bar line takes the colour of the bar's score; the number stands beside it where no note does.
+fn scores(theme: Theme, part: &PartView, axis: &Axis, field: Rect, buf: &mut Buffer) {
+    for bar in part.scores.iter() {
+        let Some(x) = u16::try_from(axis.step(bar.line)).ok().filter(|x| *x < field.width) else { continue };
+        let style = theme.score(bar.score);
+        for y in field.top()..field.bottom() {
+            let cell = &mut buf[(field.x + x, y)];
+            if cell.symbol() == "│" {
+                cell.set_style(style);
+            }
+        }
+        let words = format!("{:+.1}", bar.score);
+        let cells = x + 1..x + 1 + words.len() as u16;
+        let is_free = |x: u16| x < field.width && [" ", "╎"].contains(&buf[(field.x + x, field.y)].symbol());
+        if field.height >= 3 && cells.clone().all(is_free) {
+            paint::text(buf, field, cells.start, 0, &words, style);
         }
     }
 }

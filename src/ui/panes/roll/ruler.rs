@@ -58,7 +58,15 @@ pub(super) fn draw(app: &mut App, axis: &Axis, area: Rect, body: Rect, buf: &mut
         };
         if from >= 0 {
             let room = Rect { width: right, ..area };
-            paint::text(buf, room, left, 0, &format!("│{}{mark}", place.bar + 1), style);
+            let x = paint::text(buf, room, left, 0, &format!("│{}{mark}", place.bar + 1), style);
+            // What the ear thinks of the focused part.
+            let part = app.sight.snapshot.parts.get(app.part);
+            if let Some(bar) = part.and_then(|p| p.scores.iter().find(|s| s.line == place.step)) {
+                let words = format!("{:+.1}", bar.score);
+                if x + 1 + words.len() as u16 <= right {
+                    paint::text(buf, room, x + 1, 0, &words, theme.score(bar.score));
+                }
+            }
         } else if is_frozen {
             paint::text(buf, Rect { width: right, ..area }, 0, 0, mark.trim(), style);
         }
