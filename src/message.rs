@@ -163,10 +163,14 @@ pub struct Playhead {
     pub late_steps: u64,
     /// Steps left silent on purpose because memory was used up.
     pub silent_steps: u64,
+    /// Notes begun so far.
+    pub notes_on: u64,
     /// Notes sounding now.
     pub sounding: u32,
     /// Latest wake-up of the thread after its deadline, p50 and p99 of the last minute or so, in microseconds.
     pub lateness_us: (u32, u32),
+    /// The same of the whole performance: p50, p99 and the largest. Known when it is over, zero before.
+    pub lateness_whole_us: [u32; 3],
     /// When this was written.
     pub at: Nanos,
     /// True when the thread has real-time priority.

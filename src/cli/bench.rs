@@ -158,8 +158,7 @@ fn edit(figures: &mut Vec<Figure>) -> Result<()> {
         stage.commands.send(Command::Edit(turn, When::Now))?;
         std::thread::sleep(Duration::from_millis(70 + 13 * (i % 7)));
     }
-    let (journal, _) = stage.end();
-    let Some(journal) = journal else { bail!("the conductor's thread ended badly") };
+    let Some(journal) = stage.end().journal else { bail!("the conductor's thread ended badly") };
     let edits = journal.entries().iter().filter(|e| matches!(e.what, conductor::What::Edit(..)));
     let mut waits: Vec<f64> =
         edits.zip(&sent).map(|(entry, sent)| entry.handed.tick().0 as f64 * ms_per_tick - sent).collect();

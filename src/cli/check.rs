@@ -4,16 +4,20 @@ use super::play::set_of;
 use super::quiet::quietly;
 use crate::conductor::opener;
 use crate::conductor::render::{journal_of, render};
+use crate::engine::Models;
 use crate::output;
 use crate::script::ScriptHost;
 use crate::steer::OutSpec;
-use crate::wiring::models;
+use crate::wiring::loader::Fixed;
+use crate::wiring::{Report, Setup, Stage, models};
 use anyhow::{Result, bail};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bars that are played in secret.
 const BARS: u64 = 16;
+/// How long the set is played in real time.
+const REHEARSAL: Duration = Duration::from_secs(4);
 
 /// `ricercar check`.
 pub fn run(script: Option<&Path>) -> Result<()> {
@@ -30,10 +34,12 @@ pub fn run(script: Option<&Path>) -> Result<()> {
     say("model", Ok("the built-in band model is sound".into()));
     let began = Instant::now();
     let journal = journal_of(&name, &text, 1);
-    let rendered = render(&journal, opener(models), &mut ScriptHost::new(), BARS, |_| true);
+    let mut is_sound = false;
+    let rendered = render(&journal, opener(models.clone()), &mut ScriptHost::new(), BARS, |_| true);
     match rendered {
         Err(f) => say("set", Err(format!("{name}, line {}, column {}: {}", f.line, f.column, f.text))),
         Ok(r) => {
+            is_sound = true;
             let took = began.elapsed().as_secs_f64();
             let fine = format!("{name}: {BARS} bars, {} notes, {:.0} x real time", r.notes_on(), r.seconds() / took);
             say(
@@ -48,6 +54,10 @@ pub fn run(script: Option<&Path>) -> Result<()> {
             }
         }
     }
+    if is_sound {
+        let timing = rehearse(models, &name, &text).map_err(|e| e.to_string());
+        say("timing", timing.and_then(|report| in_time(&report)));
+    }
     let real_time = std::thread::spawn(|| output::clock::claim_real_time(50)).join().unwrap_or(false);
     let how = if real_time { "granted" } else { "not granted: timing is as good as the system is idle" };
     say("real-time priority", Ok(how.into()));
@@ -55,6 +65,28 @@ pub fn run(script: Option<&Path>) -> Result<()> {
         bail!("{faults} of these must be looked after before the show");
     }
     Ok(())
+}
+
+/// Plays for a while in silence, with every model that the set asks for.
+fn rehearse(models: Models, name: &str, text: &str) -> Result<Report> {
+    let stage = Stage::start(Setup {
+        models,
+        fixed: Fixed { out: Some(OutSpec::Nowhere), seed: None },
+        audio: Some("none".into()),
+        connect: Vec::new(),
+        clock: false,
+        record: None,
+        name: name.into(),
+        text: text.into(),
+        path: None,
+    })?;
+    std::thread::sleep(REHEARSAL);
+    Ok(stage.end().report)
+}
+
+fn in_time(report: &Report) -> Result<String, String> {
+    let words = format!("{} s in silence\n{report}", REHEARSAL.as_secs()).replace('\n', "\n      ");
+    if report.is_in_time() && report.engine_faults == 0 { Ok(words) } else { Err(words) }
 }
 
 /// Can this output be reached now?

@@ -6,7 +6,7 @@ use crate::script::{SETS, Shipped};
 use crate::steer::{OutSpec, When};
 use crate::ui::{self, UiEvent, UiLinks, UiOptions};
 use crate::wiring::loader::Fixed;
-use crate::wiring::{Setup, Stage, models, now, sets};
+use crate::wiring::{Ended, Setup, Stage, models, now, sets};
 use anyhow::{Context, Result, bail};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -57,8 +57,11 @@ pub fn play(args: &PlayArgs) -> Result<()> {
         path: args.script.clone(),
     })?;
     let shown = if args.no_tui { watch_without_screen(&stage, args.bars) } else { show(&stage, args, text) };
-    let (journal, unsaid) = stage.end();
+    let Ended { journal, unsaid, report } = stage.end();
     unsaid.iter().for_each(print);
+    if shown.is_ok() {
+        println!("{report}");
+    }
     if let Some(path) = &args.journal {
         let journal = journal.context("the conductor's thread ended badly; there is no journal")?;
         std::fs::write(path, journal.to_text())
@@ -143,10 +146,5 @@ fn show(stage: &Stage, args: &PlayArgs, text: String) -> Result<()> {
     if let Some(path) = parting.recovery {
         println!("Unsaved text was kept in {}", path.display());
     }
-    let head = stage.playhead.get();
-    println!(
-        "late steps {}, silent steps {}, lateness p50 {} us, p99 {} us",
-        head.late_steps, head.silent_steps, head.lateness_us.0, head.lateness_us.1
-    );
     Ok(())
 }

@@ -44,6 +44,7 @@ pub struct Core {
     clock_word: Option<(Tick, OutEvent)>,
     late_steps: u64,
     silent_steps: u64,
+    notes_on: u64,
 }
 
 impl Default for Core {
@@ -72,6 +73,7 @@ impl Core {
             clock_word: None,
             late_steps: 0,
             silent_steps: 0,
+            notes_on: 0,
         }
     }
 
@@ -136,8 +138,10 @@ impl Core {
             bpm: if self.is_running() { self.map.bpm_at(tick) } else { self.bpm },
             late_steps: self.late_steps,
             silent_steps: self.silent_steps,
+            notes_on: self.notes_on,
             sounding: self.ledger.len() as u32,
             lateness_us: (0, 0),
+            lateness_whole_us: [0; 3],
             at: now,
             is_real_time: false,
         }
@@ -295,6 +299,7 @@ impl Core {
                 if let Some(struck) = self.ledger.begin(Sounding { to, pitch, off }) {
                     self.end_note(struck, waiting.tick, now, sink);
                 }
+                self.notes_on += 1;
                 self.emit(to, waiting.tick, now, OutEvent::NoteOn { channel: to.channel, pitch, velocity }, sink);
             }
             What::Param(change) if change.slot == ParamChange::SET => {

@@ -1,4 +1,4 @@
-//! How late the thread wakes up: a histogram over about the last minute.
+//! How late the thread wakes up: histograms over about the last minute, and over the whole performance.
 
 use crate::time::Nanos;
 use hdrhistogram::Histogram;
@@ -10,6 +10,7 @@ const HALF_NS: u64 = 30_000_000_000;
 pub struct Lateness {
     young: Option<Histogram<u32>>,
     old: Option<Histogram<u32>>,
+    all: Option<Histogram<u64>>,
     since: Nanos,
     shown: (u32, u32),
     notes: u32,
@@ -20,7 +21,8 @@ impl Default for Lateness {
         // One microsecond to ten seconds with two digits; the bounds are constants, so this cannot fail, and without it
         // the figures stay zero.
         let histogram = || Histogram::new_with_bounds(1, 10_000_000, 2).ok();
-        Lateness { young: histogram(), old: histogram(), since: Nanos(0), shown: (0, 0), notes: 0 }
+        let all = Histogram::new_with_bounds(1, 10_000_000, 2).ok();
+        Lateness { young: histogram(), old: histogram(), all, since: Nanos(0), shown: (0, 0), notes: 0 }
     }
 }
 
@@ -37,7 +39,16 @@ impl Lateness {
         if let Some(young) = &mut self.young {
             young.saturating_record((late_ns / 1000).max(1));
         }
+        if let Some(all) = &mut self.all {
+            all.saturating_record((late_ns / 1000).max(1));
+        }
         self.notes += 1;
+    }
+
+    /// p50, p99 and the largest since the start, in microseconds.
+    pub fn whole_us(&self) -> [u32; 3] {
+        let all = self.all.as_ref().filter(|all| !all.is_empty());
+        all.map_or([0; 3], |h| [h.value_at_quantile(0.5), h.value_at_quantile(0.99), h.max()].map(|us| us as u32))
     }
 
     /// p50 and p99 in microseconds; computed anew after every sixteen notes.
@@ -69,5 +80,7 @@ mod test {
             (0..100).for_each(|_| lateness.note(Nanos(minute * 31_000_000_000), 20_000));
         }
         assert!(lateness.percentiles_us().1 <= 21);
+        let [p50, p99, max] = lateness.whole_us();
+        assert!((45..=55).contains(&p50) && p99 <= max && (8_900..=9_200).contains(&max), "{p50} {p99} {max}");
     }
 }

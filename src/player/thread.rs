@@ -259,6 +259,7 @@ impl Turn {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(rack)));
         let mut playhead = *self.shared.playhead.get();
         (playhead.is_running, playhead.sounding) = (false, 0);
+        playhead.lateness_whole_us = self.lateness.whole_us();
         self.shared.playhead.put(playhead);
         self.shared.silences.fetch_or(ENDED, Ordering::AcqRel);
     }

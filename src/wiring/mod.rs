@@ -11,8 +11,11 @@
 
 pub mod loader;
 pub mod models;
+mod report;
 pub mod sets;
 mod watch;
+
+pub use report::Report;
 
 use crate::conductor::{Conductor, Journal, empty_snapshot, opener};
 use crate::engine::Models;
@@ -61,6 +64,16 @@ pub struct Setup {
     pub text: String,
     /// File of the set.
     pub path: Option<PathBuf>,
+}
+
+/// What a performance leaves.
+pub struct Ended {
+    /// What was done; `None` when the conductor's thread ended badly.
+    pub journal: Option<Journal>,
+    /// Lines that were still unsaid.
+    pub unsaid: Vec<Notice>,
+    /// How it went.
+    pub report: Report,
 }
 
 /// A running performance.
@@ -173,13 +186,21 @@ impl Stage {
         self.player.silencer()
     }
 
-    /// Ends every thread, in silence, and gives back what was done, with the lines that were still unsaid.
-    pub fn end(mut self) -> (Option<Journal>, Vec<Notice>) {
+    /// Ends every thread, in silence, and says what was done and how it went.
+    pub fn end(mut self) -> Ended {
         // The player first: it must be silent whatever the conductor is doing.
         self.silencer().end(std::time::Duration::from_secs(2));
         let _ = self.commands.send_timeout(Command::Quit, std::time::Duration::from_millis(500));
         let journal = self.conductor.take().and_then(|thread| thread.join().ok());
-        (journal, self.notices.try_iter().collect())
+        let (head, snapshot) = (*self.playhead.get(), self.snapshot.get());
+        let report = Report {
+            head,
+            plan_us: snapshot.plan_us,
+            taste: snapshot.taste,
+            engine_faults: snapshot.engine_faults,
+            lost_events: self.player.lost(),
+        };
+        Ended { journal, unsaid: self.notices.try_iter().collect(), report }
     }
 }
 
