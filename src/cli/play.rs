@@ -1,11 +1,11 @@
 //! `ricercar [SCRIPT]`: the performance, with or without the screen.
 
 use super::{EnginePath, ModelArgs, PlayArgs};
+use crate::conductor::Fixed;
 use crate::message::{Command, Notice, Severity};
 use crate::script::{SETS, Shipped};
 use crate::steer::{OutSpec, When};
 use crate::ui::{self, UiEvent, UiLinks, UiOptions};
-use crate::wiring::loader::Fixed;
 use crate::wiring::{Ended, Setup, Stage, models, now, sets};
 use anyhow::{Context, Result, bail};
 use std::io::IsTerminal;
@@ -43,6 +43,9 @@ pub fn play(args: &PlayArgs) -> Result<()> {
     if !args.no_tui && !std::io::stdout().is_terminal() {
         bail!("there is no terminal to draw on; play without a screen: ricercar --no-tui");
     }
+    for (what, path) in [("take", &args.record), ("journal", &args.journal)] {
+        path.as_deref().map_or(Ok(()), |path| can_be_written(what, path))?;
+    }
     let (name, text) = set_of(args.script.as_deref())?;
     let out = args.out.as_deref().map(OutSpec::parse).transpose().map_err(anyhow::Error::msg)?;
     let stage = Stage::start(Setup {
@@ -68,6 +71,18 @@ pub fn play(args: &PlayArgs) -> Result<()> {
             .with_context(|| format!("the journal cannot be written to {}", path.display()))?;
     }
     shown
+}
+
+/// A performance must not be lost at its end: what can be seen at its beginning is said there.
+fn can_be_written(what: &str, path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("the {what} cannot be written to {}: there is no folder {}", path.display(), folder.display());
+    }
+    if path.is_dir() {
+        bail!("the {what} cannot be written to {}: that is a folder; give the name of a file", path.display());
+    }
+    Ok(())
 }
 
 fn print(notice: &Notice) {

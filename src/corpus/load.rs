@@ -26,7 +26,7 @@ pub struct Progress {
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// A folder that cannot be read.
-    #[error("cannot read the corpus folder {}: {source}; give the path of a folder with MIDI files", path.display())]
+    #[error("the corpus folder {} cannot be read; give the path of a folder with MIDI files", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,

@@ -123,6 +123,10 @@ impl Output for MidiFileOut {
         self.length = self.length.min(due.tick);
     }
 
+    fn close(&mut self) -> Result<(), String> {
+        self.save()
+    }
+
     fn step(&mut self, due: Due, place: Place, bpm: Bpm) {
         if self.tempos.last().is_none_or(|t| t.1 != bpm) {
             self.tempos.push((due.tick, bpm));
@@ -135,7 +139,7 @@ impl Output for MidiFileOut {
 
 impl Drop for MidiFileOut {
     fn drop(&mut self) {
-        // Who wants to know whether it worked calls `save`.
+        // Who wants to know whether it worked closes it.
         let _ = self.save();
     }
 }

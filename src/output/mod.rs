@@ -35,7 +35,7 @@ pub use guardian::{Guardian, watch};
 pub use midi_file::MidiFileOut;
 pub use rack::{OUTPUTS, Open, Options, OutputRow, Rack, jack_ports, midi_ports};
 pub use recording::{Recording, Tape};
-pub use sender::{Sender, Wire};
+pub use sender::{Sender, Wire, Worker};
 pub use sink::{Address, Recorder, Sink};
 pub use synth::{SynthOut, SynthStatus};
 pub use synth_words::SynthWords;
@@ -134,6 +134,14 @@ pub trait Output: Send {
     /// Events lost because a ring was full or a port was gone.
     fn lost(&self) -> u64 {
         0
+    }
+
+    /// The performance is over: what is kept for its end is done now.
+    ///
+    /// # Errors
+    /// A sentence: what could not be kept.
+    fn close(&mut self) -> Result<(), String> {
+        Ok(())
     }
 
     /// A sentence for the performer since the last call: lost, found again, fell back.

@@ -275,6 +275,9 @@ impl Drop for Rack {
     fn drop(&mut self) {
         // Whatever ended the thread: nothing sounds on.
         self.silence(Due { at: clock::now(), tick: self.last_tick }, false);
+        if let Some(Err(text)) = self.options.tap.as_mut().map(|tap| tap.close()) {
+            let _ = self.notices.try_send(Notice::new(Severity::Error, "output", text));
+        }
     }
 }
 

@@ -85,11 +85,11 @@ impl Sender {
 
     /// Starts the thread with an encoder that knows of notes already: they are ended when the device is there.
     pub fn with_encoder(name: impl Into<String>, wire: impl Wire + 'static, encoder: Encoder) -> Sender {
-        let name = name.into();
-        let (queue, items) = bounded(OUTPUT_RING);
         let (finished, done) = bounded(1);
-        let shared = Arc::new(Shared::default());
-        let worker = Worker { encoder, ..Worker::new(wire, items, shared.clone()) };
+        let (mut sender, worker) = Sender::without_thread(name, wire);
+        let worker = Worker { encoder, ..worker };
+        sender.done = done;
+        let Sender { name, shared, .. } = &sender;
         let spawned = std::thread::Builder::new().name(format!("send {name}")).spawn(move || {
             worker.run();
             let _ = finished.send(());
@@ -98,7 +98,17 @@ impl Sender {
             shared.say(format!("{name}: no thread could be started ({error}); nothing will be sent there"));
             shared.is_ready.store(true, Ordering::Release);
         }
-        Sender { name, queue, kept: VecDeque::new(), shared, done }
+        sender
+    }
+
+    /// The two ends without a thread between them: for simulated time, whose keeper calls [`Worker::turn`].
+    pub fn without_thread<W: Wire>(name: impl Into<String>, wire: W) -> (Sender, Worker<W>) {
+        let (queue, items) = bounded(OUTPUT_RING);
+        let shared = Arc::new(Shared::default());
+        let worker = Worker::new(wire, items, shared.clone());
+        // Nobody holds the other end of this channel, so nobody is waited for.
+        let done = bounded(0).1;
+        (Sender { name: name.into(), queue, kept: VecDeque::new(), shared, done }, worker)
     }
 
     fn push(&mut self, item: Item) {
@@ -181,7 +191,8 @@ impl Drop for Sender {
     }
 }
 
-struct Worker<W> {
+/// The wire's end: a heap of timed messages, and the memory of what sounds.
+pub struct Worker<W> {
     wire: W,
     items: Receiver<Item>,
     shared: Arc<Shared>,
@@ -217,13 +228,21 @@ impl<W: Wire> Worker<W> {
             if self.shared.quit.load(Ordering::Acquire) {
                 return;
             }
-            self.look();
-            self.send_due();
+            self.look(now());
+            self.send_due(now());
             if !self.wait() {
                 self.silence_wire();
                 return;
             }
         }
+    }
+
+    /// One turn at `now` without waiting for anything.
+    pub fn turn(&mut self, now: Nanos) {
+        self.take_all();
+        self.obey_silence();
+        self.look(now);
+        self.send_due(now);
     }
 
     /// Sleeps to the next event, the next look or the next item. False when the player's end is gone.
@@ -239,11 +258,7 @@ impl<W: Wire> Worker<W> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
-            while self.waiting.len() < OUTPUT_RING
-                && let Ok(item) = self.items.try_recv()
-            {
-                self.take(item);
-            }
+            self.take_all();
         } else {
             // Nothing can wake this sleep, so it is short: a silence must be heard.
             let left = instant_of(next).saturating_duration_since(std::time::Instant::now());
@@ -257,6 +272,14 @@ impl<W: Wire> Worker<W> {
             }
         }
         true
+    }
+
+    fn take_all(&mut self) {
+        while self.waiting.len() < OUTPUT_RING
+            && let Ok(item) = self.items.try_recv()
+        {
+            self.take(item);
+        }
     }
 
     fn take(&mut self, item: Item) {
@@ -283,8 +306,7 @@ impl<W: Wire> Worker<W> {
         });
     }
 
-    fn send_due(&mut self) {
-        let now = now();
+    fn send_due(&mut self, now: Nanos) {
         while self.waiting.front().is_some_and(|w| w.at <= now)
             && let Some(Item { at, event: Some(event), .. }) = self.waiting.pop_front()
         {
@@ -302,25 +324,24 @@ impl<W: Wire> Worker<W> {
                 && self.is_connected
                 && !self.wire.send(&message.bytes())
             {
-                self.lose();
+                self.lose(now);
             }
         }
     }
 
-    fn lose(&mut self) {
+    fn lose(&mut self, now: Nanos) {
         self.is_connected = false;
-        self.next_look = now().after_ms(POLL_MS);
+        self.next_look = now.after_ms(POLL_MS);
         self.say("the device has gone; playing on without it, and looking for it".into());
     }
 
     /// Connects, or looks whether the device is still there.
-    fn look(&mut self) {
-        let at = now();
-        if at < self.next_look {
+    fn look(&mut self, now: Nanos) {
+        if now < self.next_look {
             return;
         }
         if self.is_connected && !self.wire.is_there() {
-            self.lose();
+            self.lose(now);
         } else if !self.is_connected {
             match self.wire.connect() {
                 Ok(text) => {
@@ -335,7 +356,7 @@ impl<W: Wire> Worker<W> {
             }
             self.shared.is_ready.store(true, Ordering::Release);
         }
-        self.next_look = now().after_ms(POLL_MS);
+        self.next_look = now.after_ms(POLL_MS);
     }
 
     /// Says something once, not once a second.
