@@ -66,6 +66,9 @@ pub struct PlannedNote {
     pub pitch: u8,
     /// 1..=127.
     pub velocity: u8,
+    /// True when it ends what its part still sounds: a mono part whose plan was made again may have handed over a note that
+    /// is too long now.
+    pub cuts: bool,
 }
 
 /// A parameter of an output that moves with the music.

@@ -1,6 +1,7 @@
 //! `bench`: speed and memory on this machine, as distributions and ratios.
 
 use super::play::FIRST;
+use crate::conductor::Fixed;
 use crate::conductor::render::{journal_of, render};
 use crate::conductor::{self, opener};
 use crate::engine::{self, Models, engine_named};
@@ -8,7 +9,6 @@ use crate::message::Command;
 use crate::script::ScriptHost;
 use crate::steer::{Control, Edit, OutSpec, Signal, When};
 use crate::time::TICKS_PER_QUARTER;
-use crate::wiring::loader::Fixed;
 use crate::wiring::{self, Setup, Stage, models};
 use crate::{train, ui};
 use anyhow::{Result, bail};

@@ -2,13 +2,13 @@
 
 use super::play::set_of;
 use super::quiet::quietly;
+use crate::conductor::Fixed;
 use crate::conductor::opener;
 use crate::conductor::render::{journal_of, render};
 use crate::engine::Models;
 use crate::output;
 use crate::script::ScriptHost;
 use crate::steer::OutSpec;
-use crate::wiring::loader::Fixed;
 use crate::wiring::{Report, Setup, Stage, models};
 use anyhow::{Result, bail};
 use std::path::Path;

@@ -3,7 +3,7 @@
 use super::RenderArgs;
 use super::play::set_of;
 use crate::conductor::render::{Rendered, Until, journal_of, render_until};
-use crate::conductor::{Journal, opener};
+use crate::conductor::{Fixed, Journal, opener};
 use crate::engine::Models;
 use crate::engine::lstm::file::write_whole;
 use crate::limits::SCRIPT_BYTES;
@@ -11,7 +11,7 @@ use crate::midi;
 use crate::script::ScriptHost;
 use crate::steer::ProgramLoader;
 use crate::time::StepIndex;
-use crate::wiring::loader::{Fixed, Loader};
+use crate::wiring::loader::Loader;
 use crate::wiring::{DEFAULT_SEED, models};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -67,8 +67,8 @@ pub fn run(args: &RenderArgs) -> Result<()> {
 }
 
 /// `ricercar replay`.
-pub fn replay(journal: &Path, bars: Option<u64>, out: &Path) -> Result<()> {
-    let format = format_of(out)?;
+pub fn replay(journal: &Path, bars: Option<u64>, path: &Path) -> Result<()> {
+    let format = format_of(path)?;
     let size = std::fs::metadata(journal).with_context(|| format!("{} cannot be read", journal.display()))?.len();
     if size > JOURNAL_BYTES {
         bail!("{} has {size} bytes: that is no journal", journal.display());
@@ -76,9 +76,11 @@ pub fn replay(journal: &Path, bars: Option<u64>, out: &Path) -> Result<()> {
     let text = std::fs::read_to_string(journal).with_context(|| format!("{} cannot be read", journal.display()))?;
     let entries = Journal::from_text(&text).map_err(|why| anyhow::anyhow!("{}: {why}", journal.display()))?;
     let models = models::load(models::Choice::default())?;
-    // A seed that is not the default was given on the command line: it stood over the script's then, so it does now.
-    let seed = Some(entries.seed()).filter(|seed| *seed != DEFAULT_SEED);
-    let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { out: None, seed } };
+    // What the command line fixed then stands over the scripts now. But sound can only be made of what plays on the synth: a
+    // WAV file is of the outputs that the scripts name.
+    let Fixed { out, seed } = entries.fixed().clone();
+    let fixed = Fixed { out: out.filter(|_| format == Format::Midi), seed };
+    let mut loader = Loader { inner: ScriptHost::new(), fixed };
     let began = Instant::now();
     let stop = stop_flag()?;
     // A journal that was cut off does not know its end: some bars (of common time) after the last edit, then.
@@ -89,8 +91,8 @@ pub fn replay(journal: &Path, bars: Option<u64>, out: &Path) -> Result<()> {
         (None, None) => Until::Step(StepIndex(last() + 16 * REPLAY_TAIL_BARS)),
     };
     let rendered = play(&entries, models, &mut loader, until, &stop)?;
-    write(&rendered, &journal.display().to_string(), out, format, &stop)?;
-    tell(&rendered, out, began);
+    write(&rendered, &journal.display().to_string(), path, format, &stop)?;
+    tell(&rendered, path, began);
     Ok(())
 }
 

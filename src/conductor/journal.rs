@@ -1,7 +1,7 @@
 //! The journal: everything the performer did, with the place at which it took effect. Script, seed, model and journal
 //! give the same music again.
 
-use crate::steer::{Edit, When};
+use crate::steer::{Edit, OutSpec, When};
 use crate::time::StepIndex;
 
 /// What was done.
@@ -60,17 +60,35 @@ pub struct Entry {
     id: Option<u64>,
 }
 
+/// What the command line fixed for the whole performance: it stands over every script.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fixed {
+    /// Every part goes here, whatever the script says.
+    pub out: Option<OutSpec>,
+    /// The seed, whatever the script says.
+    pub seed: Option<u64>,
+}
+
 /// Everything done since the start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
     seed: u64,
+    fixed: Fixed,
     entries: Vec<Entry>,
 }
 
 impl Journal {
     /// An empty journal of a set with this seed.
     pub fn new(seed: u64) -> Journal {
-        Journal { seed, entries: Vec::new() }
+        Journal { seed, fixed: Fixed::default(), entries: Vec::new() }
+    }
+    /// Says what was fixed.
+    pub fn with_fixed(self, fixed: Fixed) -> Journal {
+        Journal { fixed, ..self }
+    }
+    /// What was fixed.
+    pub fn fixed(&self) -> &Fixed {
+        &self.fixed
     }
     /// The seed that the set began with.
     pub fn seed(&self) -> u64 {
@@ -102,6 +120,10 @@ impl Journal {
     /// The event `id` came too late for its step: it and what was done after it count from `step` on.
     pub(super) fn postpone(&mut self, id: u64, step: StepIndex) {
         if let Some(at) = self.entries.iter().position(|e| e.id == Some(id)) {
+            // It waited for its moment and missed it: now it is due at once, in a replay too.
+            if let What::Edit(_, when) | What::Launch { when, .. } = &mut self.entries[at].what {
+                *when = When::Now;
+            }
             self.entries[at..].iter_mut().for_each(|e| e.handed = e.handed.max(step));
         }
     }

@@ -1,7 +1,7 @@
 //! The journal as text: one JSON value a line, the first with the seed. Written by hand so that the plain values of
 //! other rooms need not know of it; numbers come back bit for bit.
 
-use super::journal::{Journal, What};
+use super::journal::{Fixed, Journal, What};
 use super::journal_latent::{half_in, half_out, mix_in, mix_out, numbers_in, numbers_out, path_in, path_out};
 use crate::music::{Chord, ChordSpan, Key, Progression, Role};
 use crate::steer::{Edit, Moving, OutSpec, Signal, When, control_named};
@@ -17,7 +17,9 @@ const DEPTH_MAX: usize = 64;
 impl Journal {
     /// The journal as lines of JSON.
     pub fn to_text(&self) -> String {
-        let mut text = json!({ "journal": 1, "seed": self.seed() }).to_string();
+        let Fixed { out, seed } = self.fixed();
+        let fixed = json!({ "out": out.as_ref().map(OutSpec::to_string), "seed": seed });
+        let mut text = json!({ "journal": 1, "seed": self.seed(), "fixed": fixed }).to_string();
         for entry in self.entries() {
             text.push('\n');
             text.push_str(&json!([entry.handed.0, what_out(&entry.what)]).to_string());
@@ -39,7 +41,7 @@ impl Journal {
         let (Some(1), Some(seed)) = (head["journal"].as_u64(), head["seed"].as_u64()) else {
             return Err("journal line 1: not a journal of this version".into());
         };
-        let mut journal = Journal::new(seed);
+        let mut journal = Journal::new(seed).with_fixed(fixed_in(&head["fixed"], seed)?);
         for (at, line) in lines {
             let value = parse((at, line))?;
             let entry = value[0].as_u64().zip(what_in(&value[1]));
@@ -51,6 +53,15 @@ impl Journal {
         }
         Ok(journal)
     }
+}
+
+/// What the command line fixed. Journals of before did not say: a seed of their own was given there.
+fn fixed_in(v: &Value, seed: u64) -> Result<Fixed, String> {
+    if v.is_null() {
+        return Ok(Fixed { out: None, seed: Some(seed).filter(|seed| *seed != 1) });
+    }
+    let out = v["out"].as_str().map(OutSpec::parse).transpose();
+    Ok(Fixed { out: out.map_err(|why| format!("journal line 1: {why}"))?, seed: v["seed"].as_u64() })
 }
 
 fn what_out(what: &What) -> Value {
@@ -324,7 +335,8 @@ mod test {
             Edit::Say("hello".into()),
         ]);
         edits.extend(latent_edits());
-        let mut journal = Journal::new(u64::MAX);
+        let out = OutSpec::parse("midi:A \"port\":3").ok();
+        let mut journal = Journal::new(u64::MAX).with_fixed(Fixed { out, seed: Some(1) });
         let text = "tempo(112);\nlet a = 1;".to_string();
         journal.push(StepIndex(0), What::Launch { name: "a.rhai".into(), text, when: When::NextBar });
         for (i, edit) in edits.into_iter().enumerate() {
@@ -346,6 +358,7 @@ mod test {
         let text = journal().to_text();
         let back = Journal::from_text(&text).unwrap();
         assert_eq!((back.to_text(), back.end()), (text, Some(StepIndex(101))));
+        assert_eq!(back.fixed(), journal().fixed());
         let without_nan = |j: &Journal| {
             let of = |e: &super::super::journal::Entry| format!("{:?}", e.what);
             j.entries().iter().map(of).collect::<Vec<_>>()

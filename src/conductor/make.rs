@@ -30,7 +30,11 @@ impl Session {
         let heard = heard_of(&steering, &parts);
         self.history.push(&heard);
         self.now = e.run.clone();
+        let after = self.plan.iter().next_back().map_or(0, |r| r.id);
+        let id = self.new_record_id();
         self.plan.push(StepRecord {
+            id,
+            after,
             place: e.place,
             before,
             engines,
@@ -193,7 +197,7 @@ impl Session {
 }
 
 /// All notes of a step as the others hear them, in role order.
-fn heard_of(steering: &Steering, parts: &[PartStep]) -> Vec<HeardNote> {
+pub(super) fn heard_of(steering: &Steering, parts: &[PartStep]) -> Vec<HeardNote> {
     let mut heard = Vec::with_capacity(16);
     for role in ROLES {
         for (part, step) in steering.parts.iter().zip(parts).filter(|(p, _)| p.role == role) {

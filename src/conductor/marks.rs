@@ -12,6 +12,7 @@ impl Session {
     /// Keeps a planned bar as it is whatever is edited, or lets it go, so that it follows what was edited since.
     pub fn freeze(&mut self, bar: u64, on: bool) {
         self.arrive();
+        self.older.clear();
         let run = self.in_force();
         let (here, ahead) = (run.bars.place(self.handed).bar, u64::from(run.steering.plan_bars));
         let is_planned = (here..=here + ahead).contains(&bar);
@@ -77,6 +78,7 @@ impl Session {
         let is_pending = |e: &Event| e.when != When::Now && e.step.is_none_or(|s| s > handed);
         let first = self.events.iter().filter(|e| is_pending(e)).map(|e| e.step.unwrap_or(handed)).min();
         self.events.retain(|e| !is_pending(e));
+        self.older.clear();
         if let Some(first) = first {
             self.rewind(first);
         }
@@ -113,13 +115,15 @@ impl Session {
         self.revise(from);
         self.release_sections(from);
         let Some(first) = self.plan.get(from) else { return };
-        let mut before = first.before.clone();
+        let (mut before, mut after) = (first.before.clone(), first.after);
         for step in (from.0..self.plan.next().0).map(StepIndex) {
             let e = self.enter(&before, step);
-            let epoch = self.epoch;
+            let (epoch, id) = (self.epoch, self.new_record_id());
             let Some(record) = self.plan.get_mut(step) else { break };
             record.before = std::mem::replace(&mut before, e.run.clone());
             (record.entered, record.lines, record.says, record.epoch) = (e.run, e.lines, e.says, epoch);
+            (record.after, record.id) = (after, id);
+            after = id;
         }
         self.now = before;
         self.unsent = self.unsent.min(from);

@@ -30,6 +30,8 @@ mod make;
 mod marks;
 mod meter;
 mod obey;
+mod older;
+mod pace;
 mod plan;
 pub mod render;
 mod send;
@@ -47,7 +49,7 @@ mod thread;
 mod view;
 
 pub use band::{Opener, opener};
-pub use journal::{Entry, Journal, What};
+pub use journal::{Entry, Fixed, Journal, What};
 pub use obey::TRIAL;
 pub use plan::{How, PartStep, Plan, Running, StepRecord};
 pub use session::Session;

@@ -67,6 +67,10 @@ pub struct PartStep {
 /// One step of the plan.
 #[derive(Clone, Debug)]
 pub struct StepRecord {
+    /// Tells it from every other record, also of the same step.
+    pub id: u64,
+    /// The record that it was made after; 0 for the first.
+    pub after: u64,
     /// Where it stands.
     pub place: Place,
     /// As it was before this step's calls and edits.
@@ -135,14 +139,10 @@ impl Plan {
         debug_assert_eq!(record.place.step, self.next());
         self.records.push_back(record);
     }
-    /// Forgets `step` and everything later; gives back the record of `step`.
-    pub fn truncate(&mut self, step: StepIndex) -> Option<StepRecord> {
-        let at = step.0.checked_sub(self.first.0)? as usize;
-        if at >= self.records.len() {
-            return None;
-        }
-        self.records.truncate(at + 1);
-        self.records.pop_back()
+    /// Takes `step` and everything later out, oldest first.
+    pub fn split_off(&mut self, step: StepIndex) -> VecDeque<StepRecord> {
+        let at = step.0.saturating_sub(self.first.0) as usize;
+        self.records.split_off(at.min(self.records.len()))
     }
     /// Forgets what lies before `step`.
     pub fn prune(&mut self, step: StepIndex) {

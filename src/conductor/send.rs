@@ -21,10 +21,15 @@ impl Session {
         while self.unsent < until {
             let step = self.unsent.max(handed);
             self.unsent = step.after(1);
+            // The player fills these in, and counts them.
+            if self.missed.contains(&step) {
+                continue;
+            }
             self.cut_earlier(step, &mut again);
             out.extend(self.shaped(step).map(|s| ToPlayer::Step(Box::new(s))));
         }
-        for step in again.into_iter().filter(|s| *s >= handed) {
+        again.retain(|s| *s >= handed && !self.missed.contains(s));
+        for step in again {
             out.extend(self.shaped(step).map(|s| ToPlayer::Step(Box::new(s))));
         }
         if let Some(routes) = self.slots.changed() {

@@ -6,6 +6,8 @@
 use super::band::{Band, Opener, opener};
 use super::form::FormState;
 use super::journal::{Entry, Journal, What};
+use super::older::Older;
+use super::pace::Pace;
 use super::plan::{Plan, Running};
 use super::slots::Slots;
 use super::taste::Taste;
@@ -72,6 +74,10 @@ pub(super) type Answer = Result<Arc<[Edit]>, ScriptFault>;
 pub struct Session {
     pub(super) seed: u64,
     pub(super) plan: Plan,
+    /// What was planned before the last revisions and not handed over yet.
+    pub(super) older: Older,
+    pub(super) records: u64,
+    pub(super) pace: Pace,
     pub(super) history: History,
     pub(super) band: Band,
     /// State before the next step to be planned.
@@ -89,6 +95,7 @@ pub struct Session {
     pub(super) frozen: BTreeMap<u64, Frozen>,
     /// Vetoes by bar.
     pub(super) vetoes: BTreeMap<u64, Vec<Veto>>,
+    /// Steps that the player fills in from memory: it said so, or the plan leaps over them.
     pub(super) missed: BTreeSet<StepIndex>,
     pub(super) taste: Taste,
     pub(super) slots: Slots,
@@ -122,6 +129,9 @@ impl Session {
         Session {
             seed,
             plan: Plan::default(),
+            older: Older::default(),
+            records: 0,
+            pace: Pace::default(),
             history: History::new(start),
             band: Band::new(open),
             now: Running { steering, bars: Arc::new(BarMap::default()), form: FormState::default(), generation: 0 },
@@ -152,6 +162,12 @@ impl Session {
     /// Shows places of the latent space in this picture, which a model's file brings.
     pub fn show_in(&mut self, projection: Projection) {
         self.projection = Arc::new(projection);
+    }
+
+    /// From now on the plan leaps over steps that cannot be in time any more. For a performance; a replay takes from its
+    /// journal which steps were missed.
+    pub fn keep_pace(&mut self) {
+        self.pace = Pace::kept();
     }
 
     /// Moves the start of a session in which nothing has happened.
@@ -294,14 +310,19 @@ impl Session {
         self.release_sections(step);
         self.taste.rewind(step, self.epoch);
         self.forget_scores(step);
-        let next = self.plan.next();
-        let Some(record) = self.plan.truncate(step) else { return };
-        debug_assert!(step < next);
+        let revised = self.plan.split_off(step);
+        let Some(record) = revised.front() else { return };
         self.history.truncate(step);
         self.band.restore(&record.engines);
-        self.band.recycle(record.engines);
-        self.now = record.before;
-        self.unsent = self.unsent.min(step);
+        self.now = record.before.clone();
+        let unsent = self.unsent;
+        self.older.keep(revised.into_iter().take_while(|r| r.place.step < unsent));
+        self.unsent = unsent.min(step);
+    }
+
+    pub(super) fn new_record_id(&mut self) -> u64 {
+        self.records += 1;
+        self.records
     }
 
     /// From `step` on the plan is another one.
@@ -327,19 +348,39 @@ impl Session {
         }
         // Steps whose message was lost count as played as planned.
         while self.handed < step {
+            self.note_given_up(self.handed);
             self.ensure_planned(self.handed);
             self.pass(self.handed);
         }
-        match epoch {
-            None => self.mark_missed(),
-            Some(epoch) if epoch < self.epoch => {
-                self.postpone(step, epoch);
-                self.take_back_choice(step, epoch);
+        if !self.note_given_up(step) {
+            match epoch {
+                None => self.leap(),
+                Some(epoch) if epoch < self.epoch => {
+                    self.postpone(step, epoch);
+                    self.take_back_choice(step, epoch);
+                    self.put_back(step, epoch);
+                }
+                Some(_) => self.pace.in_time(),
             }
-            Some(_) => {}
         }
         self.ensure_planned(step);
         self.pass(step);
+    }
+
+    /// True for a step that the plan leapt over: the journal learns of it when it has been played.
+    fn note_given_up(&mut self, step: StepIndex) -> bool {
+        let is_given_up = self.missed.contains(&step);
+        if is_given_up {
+            self.journal.push(step, What::Missed);
+        }
+        is_given_up
+    }
+
+    /// The first step not handed over was missed, and the next ones are given up with it.
+    fn leap(&mut self) {
+        self.mark_missed();
+        let behind = 1..=self.pace.missed();
+        self.missed.extend(behind.map(|i| self.handed.after(i)));
     }
 
     /// The first step not handed over is played from memory: it repeats what was played a bar before, and no engine
@@ -352,17 +393,23 @@ impl Session {
 
     /// The player took an older plan of this step: what was to change it changes the next one.
     fn postpone(&mut self, step: StepIndex, epoch: u64) {
-        let (next, mut moved) = (step.after(1), Vec::new());
+        let (next, mut moved, mut only_shape) = (step.after(1), Vec::new(), true);
         for event in self.events.iter_mut().filter(|e| e.step == Some(step) && e.epoch > epoch) {
             (event.step, event.epoch) = (Some(next), self.epoch + 1);
+            only_shape &= matches!(&event.act, Act::Edit(edit) if edit.is_shape_only());
             moved.push(event.id);
         }
         for veto in self.vetoes.values_mut().flatten().filter(|v| v.from == step && v.epoch > epoch) {
             (veto.from, veto.epoch) = (next, self.epoch + 1);
+            only_shape = false;
             moved.push(veto.id);
         }
-        if !moved.is_empty() {
-            moved.iter().for_each(|id| self.journal.postpone(*id, next));
+        moved.iter().for_each(|id| self.journal.postpone(*id, next));
+        if moved.is_empty() {
+            self.pace.in_time();
+        } else if only_shape {
+            self.reshape(step);
+        } else {
             self.rewind(step);
         }
     }
@@ -377,6 +424,7 @@ impl Session {
     fn pass(&mut self, step: StepIndex) {
         self.handed = step.after(1);
         self.unsent = self.unsent.max(self.handed);
+        self.older.forget_before(self.handed);
         let Some(record) = self.plan.get_mut(step) else { return };
         let says = std::mem::take(&mut record.says);
         let is_line = record.place.is_bar_line();

@@ -99,13 +99,14 @@ impl Shape<'_> {
         for note in self.thinned(written).iter().filter(|n| self.is_played(n)) {
             out.push(self.note(note));
         }
-        if is_mono(self.part, &self.moment)
-            && let Some(next) = next_onset
-        {
-            for note in &mut out[first..] {
-                let room = next.0.saturating_sub(note.tick.0).max(1);
-                note.duration_ticks = note.duration_ticks.min(room as u32);
-            }
+        if !is_mono(self.part, &self.moment) {
+            return;
+        }
+        for note in &mut out[first..] {
+            // A note so late that the next step's comes before it leaves that one alone.
+            note.cuts = next_onset.is_none_or(|next| next > note.tick);
+            let room = next_onset.map_or(u64::MAX, |next| next.0.saturating_sub(note.tick.0).max(1));
+            note.duration_ticks = u64::from(note.duration_ticks).min(room) as u32;
         }
     }
 
@@ -156,6 +157,7 @@ impl Shape<'_> {
             slot: self.slot,
             pitch: self.transposed(note.pitch),
             velocity: self.struck(note.velocity),
+            cuts: false,
         }
     }
 
@@ -256,7 +258,7 @@ mod test {
             let got = shaped(&neutral, step, &[written], None);
             let tick = StepIndex(step).tick().offset(i64::from(written.offset_ticks));
             let duration_ticks = u32::from(written.duration_steps) * 240;
-            assert_eq!(got, [PlannedNote { tick, duration_ticks, slot: 3, pitch: 60, velocity: 77 }]);
+            assert_eq!(got, [PlannedNote { tick, duration_ticks, slot: 3, pitch: 60, velocity: 77, cuts: false }]);
         }
     }
 

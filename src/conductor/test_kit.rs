@@ -5,6 +5,40 @@ use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
 use crate::music::{Chance, Purpose, Role, StepNote, StepNotes};
 use crate::steer::{Call, Control, Edit, Every, Job, Moving, Program, ProgramLoader, ScriptFault, Section, Signal};
 use crate::time::{Metre, Place};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Work that takes simulated time: every step of an engine costs so much, and whoever keeps the clock collects it.
+/// Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Toil(Arc<ToilCells>);
+
+#[derive(Debug, Default)]
+struct ToilCells {
+    cost_ns: AtomicU64,
+    spent_ns: AtomicU64,
+}
+
+impl Toil {
+    /// What a step of one engine costs from now on.
+    pub fn set_cost(&self, cost_ns: u64) {
+        self.0.cost_ns.store(cost_ns, Ordering::Relaxed);
+    }
+
+    /// What has been spent since it was last collected, in nanoseconds.
+    pub fn spent_ns(&self) -> u64 {
+        self.0.spent_ns.load(Ordering::Relaxed)
+    }
+
+    /// Collects what was spent.
+    pub fn take_ns(&self) -> u64 {
+        self.0.spent_ns.swap(0, Ordering::Relaxed)
+    }
+
+    fn step(&self) {
+        self.0.spent_ns.fetch_add(self.0.cost_ns.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
 
 /// How a test engine misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,12 +55,13 @@ pub enum Fault {
 pub struct Probe {
     state: [f32; 2],
     fault: Fault,
+    toil: Toil,
 }
 
 impl Probe {
-    /// A fresh one.
-    pub fn new(fault: Fault) -> Probe {
-        Probe { state: [0.0; 2], fault }
+    /// A fresh one, whose steps cost `toil`.
+    pub fn new(fault: Fault, toil: Toil) -> Probe {
+        Probe { state: [0.0; 2], fault, toil }
     }
 
     fn listen(&mut self, heard: &Heard) {
@@ -40,6 +75,7 @@ impl Probe {
 impl Engine for Probe {
     fn next_step(&mut self, ask: &Ask, heard: &Heard, out: &mut StepNotes) -> Result<(), EngineError> {
         out.clear();
+        self.toil.step();
         let step = ask.place.step.0;
         match self.fault {
             Fault::ErrFrom(from) if step >= from => return Err(EngineError::NotFinite { engine: "probe" }),
@@ -69,6 +105,7 @@ impl Engine for Probe {
         Ok(())
     }
     fn follow(&mut self, _ask: &Ask, heard: &Heard) -> Result<(), EngineError> {
+        self.toil.step();
         self.listen(heard);
         Ok(())
     }
@@ -86,7 +123,12 @@ impl Engine for Probe {
 
 /// Opens probes: "probe", "err:N" and "panic:N" (misbehaving from step N on).
 pub fn probes() -> super::Opener {
-    super::Opener::new(|name| {
+    toiling_probes(Toil::default())
+}
+
+/// As [`probes`], each step at a cost.
+pub fn toiling_probes(toil: Toil) -> super::Opener {
+    super::Opener::new(move |name| {
         let from = |text: &str| text.parse::<u64>().unwrap_or(0);
         let fault = match name.split_once(':') {
             _ if matches!(name, "probe" | "lstm" | "euclid") => Fault::None,
@@ -94,7 +136,7 @@ pub fn probes() -> super::Opener {
             Some(("panic", n)) => Fault::PanicFrom(from(n)),
             _ => return Err(EngineError::Other(format!("no engine '{name}'"))),
         };
-        Ok(Box::new(Probe::new(fault)))
+        Ok(Box::new(Probe::new(fault, toil.clone())))
     })
 }
 
@@ -118,7 +160,7 @@ pub struct Scripted {
     /// The form.
     pub form: Vec<usize>,
     /// Calls so far.
-    pub calls: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub calls: Arc<AtomicU64>,
 }
 
 impl Scripted {
@@ -169,7 +211,7 @@ impl Program for Scripted {
         &self.form
     }
     fn call(&mut self, call: Call, place: &Place) -> Result<Vec<Edit>, ScriptFault> {
-        let count = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let count = self.calls.fetch_add(1, Ordering::Relaxed);
         match call {
             Call::Job(i) => self.jobs[i].1(place, count),
             Call::Section(i) => Ok((self.on_section)(i)),

@@ -58,6 +58,7 @@ impl Conductor {
     pub fn run(self) -> Journal {
         let mut session = Session::with_opener(self.open.clone(), self.seed);
         session.show_in(self.projection.clone());
+        session.keep_pace();
         let past = Instant::now();
         let mut turn = Turn {
             links: self,
@@ -98,6 +99,10 @@ impl Turn {
             if !self.obey(command) {
                 return false;
             }
+        }
+        // What is void is void from now on: while an engine makes the next step, the player waits for it as long as it can.
+        if !self.tell() {
+            return false;
         }
         let began = Instant::now();
         // Before the first command there is no set: an empty plan would let the player start in silence.

@@ -144,7 +144,8 @@ fn play(notes: usize, period: u32, told: &Receiver<(u8, f64)>) -> Result<JackFig
 fn step(index: u64) -> PlannedStep {
     let place = BarMap::default().place(StepIndex(index));
     let tick = place.step.tick().offset(offset(index) as i64);
-    let notes = vec![PlannedNote { tick, duration_ticks: 100, slot: 0, pitch: pitch(index), velocity: 100 }];
+    let notes =
+        vec![PlannedNote { tick, duration_ticks: 100, slot: 0, pitch: pitch(index), velocity: 100, cuts: false }];
     PlannedStep { step: place.step, place, epoch: 0, bpm: Bpm::new(BPM), notes, params: Vec::new() }
 }
 

@@ -292,9 +292,12 @@ impl Core {
 
     fn play(&mut self, waiting: Waiting, now: Nanos, sink: &mut dyn Sink) {
         match waiting.what {
-            What::Note { slot, pitch, velocity, duration_ticks } => {
+            What::Note { slot, pitch, velocity, duration_ticks, cuts } => {
                 // A part whose route is gone plays nothing.
                 let Some(&to) = self.routes.get(usize::from(slot)) else { return };
+                while cuts && let Some(cut) = self.ledger.end_of(slot) {
+                    self.end_note(cut, waiting.tick, now, sink);
+                }
                 let off = waiting.tick.offset(i64::from(duration_ticks.max(1)));
                 if let Some(struck) = self.ledger.begin(Sounding { to, pitch, off }) {
                     self.end_note(struck, waiting.tick, now, sink);

@@ -63,7 +63,14 @@ fn step(step: u64, epoch: u64, bpm: f64, notes: Vec<PlannedNote>) -> PlannedStep
 }
 
 fn note(step: u64, offset: i64, duration_ticks: u32, pitch: u8) -> PlannedNote {
-    PlannedNote { tick: StepIndex(step).tick().offset(offset), duration_ticks, slot: 0, pitch, velocity: 100 }
+    PlannedNote {
+        tick: StepIndex(step).tick().offset(offset),
+        duration_ticks,
+        slot: 0,
+        pitch,
+        velocity: 100,
+        cuts: false,
+    }
 }
 
 const FIRST_MS: u64 = 7 + START_LEAD_MS;
@@ -110,6 +117,27 @@ fn a_restruck_pitch_ends_first_and_offs_move_with_the_tempo() {
         (t + 125, true, 60),
         (t + 187, false, 60),
         (t + 312, false, 61),
+    ];
+    assert_eq!(stage.heard("none"), expected);
+}
+
+#[test]
+fn a_note_that_cuts_ends_what_its_part_sounds_and_no_other() {
+    let mut stage = Stage::new(&["none", "none"]);
+    let of = |slot: u8, cuts: bool, n: PlannedNote| PlannedNote { slot, cuts, ..n };
+    // Handed over as a whole note before the plan was made again with a note on the next step.
+    stage.plan(0..1, 0, 120.0, |_| vec![of(0, true, note(0, 0, 3840, 60)), of(1, false, note(0, 0, 480, 61))]);
+    stage.plan(1..20, 1, 120.0, |s| if s == 1 { vec![of(0, true, note(1, 0, 240, 62))] } else { vec![] });
+    stage.tell(ToPlayer::Start);
+    stage.run_ms(900);
+    let t = FIRST_MS;
+    let expected = [
+        (t, true, 60),
+        (t, true, 61),
+        (t + 125, false, 60),
+        (t + 125, true, 62),
+        (t + 250, false, 61),
+        (t + 250, false, 62),
     ];
     assert_eq!(stage.heard("none"), expected);
 }

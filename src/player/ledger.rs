@@ -44,6 +44,12 @@ impl Ledger {
         Some(self.notes.remove(at))
     }
 
+    /// Takes a note of this part; of several the one that began first.
+    pub fn end_of(&mut self, slot: u8) -> Option<Sounding> {
+        let at = self.notes.iter().position(|n| n.to.slot == slot)?;
+        Some(self.notes.remove(at))
+    }
+
     /// Forgets all notes: the outputs were silenced.
     pub fn clear(&mut self) {
         self.notes.clear();

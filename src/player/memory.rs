@@ -97,7 +97,14 @@ mod test {
     fn planned(step: u64) -> PlannedStep {
         let place = BarMap::default().place(StepIndex(step));
         let tick = place.step.tick().offset(-20);
-        let notes = vec![PlannedNote { tick, duration_ticks: 200, slot: 1, pitch: 60 + step as u8 % 16, velocity: 90 }];
+        let notes = vec![PlannedNote {
+            tick,
+            duration_ticks: 200,
+            slot: 1,
+            pitch: 60 + step as u8 % 16,
+            velocity: 90,
+            cuts: false,
+        }];
         PlannedStep { step: place.step, place, epoch: 7, bpm: Bpm::new(100.0), notes, params: vec![] }
     }
 

@@ -19,6 +19,8 @@ pub enum What {
         velocity: u8,
         /// At least 1.
         duration_ticks: u32,
+        /// It ends what its part still sounds.
+        cuts: bool,
     },
 }
 
@@ -50,6 +52,7 @@ impl Queue {
                 pitch: n.pitch.min(127),
                 velocity: n.velocity.clamp(1, 127),
                 duration_ticks: n.duration_ticks,
+                cuts: n.cuts,
             };
             self.insert(Waiting { tick: n.tick, what });
         }

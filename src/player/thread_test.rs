@@ -25,6 +25,7 @@ fn feed(player: &Player, steps: u64) {
             slot: 0,
             pitch: 60 + s as u8 % 12,
             velocity: 99,
+            cuts: false,
         }];
         let step = PlannedStep { step: place.step, place, epoch: 0, bpm: Bpm::new(400.0), notes, params: vec![] };
         inbox.send(ToPlayer::Step(Box::new(step))).unwrap();

@@ -1,38 +1,27 @@
 //! A loader that puts the command line over the script: one output for every part, one seed.
 
-use crate::steer::{Call, Edit, Job, OutSpec, Program, ProgramLoader, ScriptFault, Section};
+use crate::conductor::Fixed;
+use crate::steer::{Call, Edit, Job, Program, ProgramLoader, ScriptFault, Section};
 use crate::time::Place;
 
-/// What the command line fixes.
-#[derive(Clone, Debug, Default)]
-pub struct Fixed {
-    /// Every part goes here, whatever the script says.
-    pub out: Option<OutSpec>,
-    /// The seed, whatever the script says.
-    pub seed: Option<u64>,
+/// One edit of the script, as the command line leaves it.
+fn put_over(fixed: &Fixed, edit: Edit, into: &mut Vec<Edit>) {
+    match edit {
+        Edit::Out { .. } if fixed.out.is_some() => {}
+        Edit::Seed(_) if fixed.seed.is_some() => {}
+        Edit::Part { name, role } => {
+            let part = name.clone();
+            into.push(Edit::Part { name, role });
+            into.extend(fixed.out.clone().map(|out| Edit::Out { part, out }));
+        }
+        other => into.push(other),
+    }
 }
 
-impl Fixed {
-    fn edit(&self, edit: Edit, into: &mut Vec<Edit>) {
-        match edit {
-            Edit::Out { .. } if self.out.is_some() => {}
-            Edit::Seed(_) if self.seed.is_some() => {}
-            Edit::Part { name, role } => {
-                let part = name.clone();
-                into.push(Edit::Part { name, role });
-                into.extend(self.out.clone().map(|out| Edit::Out { part, out }));
-            }
-            other => into.push(other),
-        }
-    }
-
-    fn edits(&self, edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
-        let mut kept: Vec<Edit> = self.seed.map(Edit::Seed).into_iter().collect();
-        for edit in edits {
-            self.edit(edit, &mut kept);
-        }
-        kept
-    }
+fn all_over(fixed: &Fixed, edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
+    let mut kept: Vec<Edit> = fixed.seed.map(Edit::Seed).into_iter().collect();
+    edits.into_iter().for_each(|edit| put_over(fixed, edit, &mut kept));
+    kept
 }
 
 /// A loader of sets with something fixed.
@@ -51,7 +40,7 @@ struct FixedProgram {
 
 impl<L: ProgramLoader> Loader<L> {
     fn over(&self, inner: Box<dyn Program>) -> Box<dyn Program> {
-        let edits = self.fixed.edits(inner.edits().iter().cloned());
+        let edits = all_over(&self.fixed, inner.edits().iter().cloned());
         Box::new(FixedProgram { inner, fixed: self.fixed.clone(), edits })
     }
 }
@@ -84,9 +73,7 @@ impl Program for FixedProgram {
     fn call(&mut self, call: Call, place: &Place) -> Result<Vec<Edit>, ScriptFault> {
         let edits = self.inner.call(call, place)?;
         let mut kept = Vec::with_capacity(edits.len());
-        for edit in edits {
-            self.fixed.edit(edit, &mut kept);
-        }
+        edits.into_iter().for_each(|edit| put_over(&self.fixed, edit, &mut kept));
         Ok(kept)
     }
 }
@@ -95,6 +82,7 @@ impl Program for FixedProgram {
 mod test {
     use super::*;
     use crate::music::Role;
+    use crate::steer::OutSpec;
 
     #[test]
     fn the_command_line_stands_over_the_script() {
@@ -109,6 +97,6 @@ mod test {
             Edit::Part { name: "lead".into(), role: Role::Lead },
             Edit::Out { part: "lead".into(), out: OutSpec::Nowhere },
         ];
-        assert_eq!(fixed.edits(script), expected);
+        assert_eq!(all_over(&fixed, script), expected);
     }
 }

@@ -17,7 +17,7 @@ mod watch;
 
 pub use report::Report;
 
-use crate::conductor::{Conductor, Journal, empty_snapshot, opener};
+use crate::conductor::{Conductor, Fixed, Journal, empty_snapshot, opener};
 use crate::engine::Models;
 use crate::limits;
 use crate::message::{Command, Latest, Notice, Playhead, Severity, Snapshot, ToPlayer};
@@ -31,7 +31,7 @@ use crate::steer::When;
 use crate::ui::UiEvent;
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use loader::{Fixed, Loader};
+use loader::Loader;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -96,6 +96,8 @@ pub struct Stage {
     pub stop: Arc<AtomicBool>,
     /// Which file is watched.
     watch: Option<Watch>,
+    /// What the command line fixes, for the journal.
+    fixed: Fixed,
     player: Player,
     conductor: Option<JoinHandle<Journal>>,
 }
@@ -131,7 +133,7 @@ impl Stage {
         let conductor = Conductor {
             open: opener(setup.models),
             seed: setup.fixed.seed.unwrap_or(DEFAULT_SEED),
-            loader: Box::new(Loader { inner: ScriptHost::new(), fixed: setup.fixed }),
+            loader: Box::new(Loader { inner: ScriptHost::new(), fixed: setup.fixed.clone() }),
             commands: for_conductor,
             to_player: player.inbox(),
             from_player,
@@ -171,6 +173,7 @@ impl Stage {
             synth: status,
             stop,
             watch,
+            fixed: setup.fixed,
             player,
             conductor: Some(conductor),
         })
@@ -192,6 +195,7 @@ impl Stage {
         self.silencer().end(std::time::Duration::from_secs(2));
         let _ = self.commands.send_timeout(Command::Quit, std::time::Duration::from_millis(500));
         let journal = self.conductor.take().and_then(|thread| thread.join().ok());
+        let journal = journal.map(|j| j.with_fixed(self.fixed));
         let (head, snapshot) = (*self.playhead.get(), self.snapshot.get());
         let report = Report {
             head,

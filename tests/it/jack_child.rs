@@ -144,7 +144,7 @@ pub fn step(index: u64, long: bool, bpm: f64) -> PlannedStep {
     let place = BarMap::default().place(StepIndex(index));
     let tick = place.step.tick().offset(offset(index));
     let duration_ticks = if long { 8000 } else { 100 };
-    let notes = vec![PlannedNote { tick, duration_ticks, slot: 0, pitch: pitch(index), velocity: 100 }];
+    let notes = vec![PlannedNote { tick, duration_ticks, slot: 0, pitch: pitch(index), velocity: 100, cuts: false }];
     PlannedStep { step: place.step, place, epoch: 0, bpm: Bpm::new(bpm), notes, params: vec![] }
 }
 

@@ -5,6 +5,7 @@ mod clicks;
 mod contract_engines;
 mod contract_outputs;
 mod corpus;
+mod hall;
 #[cfg(all(unix, feature = "jack"))]
 mod jack;
 #[cfg(all(unix, feature = "jack"))]
@@ -20,6 +21,8 @@ mod render;
 mod screen;
 mod sets;
 mod sim;
+mod slow;
 mod take;
 mod taste;
 mod tidy;
+mod whims;

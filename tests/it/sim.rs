@@ -1,22 +1,31 @@
 //! The instrument under simulated time: random edits, good and broken scripts, failing engines, tempo jumps, a conductor
-//! that is often too slow and messages that come late. Whatever happens, nothing hangs, nothing goes back, time never waits.
+//! that is often too slow, messages that come late, devices that lose what they are sent and that are unplugged. Whatever
+//! happens, nothing hangs, nothing goes back, time never waits.
 
+use super::hall::Hall;
+use super::whims::Whims;
 use ricercar::conductor::render::{Rendered, render};
 use ricercar::conductor::stage::{Score, Stage};
 use ricercar::conductor::test_kit::{SeedLoader, likes_many, probes};
 use ricercar::conductor::{Journal, Opener, Session};
 use ricercar::limits::PLAYER_INBOX;
 use ricercar::message::{Command, FromPlayer, ToPlayer};
-use ricercar::music::{Chance, Key, Progression, Purpose};
+use ricercar::music::Chance;
 use ricercar::output::{OutEvent, Tape};
-use ricercar::player::Recorder;
-use ricercar::steer::{CONTROLS, Edit, Half, LatentPath, Moving, OutSpec, Scope, Signal, StyleMix, Way, When};
-use ricercar::time::{Metre, Nanos};
+use ricercar::steer::{Edit, When};
+use ricercar::time::Nanos;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-/// What a storm left: tapes by device, the journal, late and silent steps, engine faults.
-type Storm = (Vec<(String, Tape)>, Journal, (u64, u64), u64);
+/// What a storm left.
+struct Storm {
+    /// What was meant to be played, by device.
+    tapes: Vec<(String, Tape)>,
+    journal: Journal,
+    /// Late and silent steps.
+    late: (u64, u64),
+    /// See [`Hall::tally`].
+    tally: (u64, u64, u64, u64),
+}
 
 /// Engines, and an ear for parts that have a taste.
 fn listening() -> Opener {
@@ -30,13 +39,14 @@ enum Weather {
     Fair,
     /// Messages take a while, the conductor stands still now and then.
     Rough,
+    /// Rough, and devices disappear, come back, and lose messages without a word.
+    Flaky,
 }
 
 struct Sim {
-    chance: Chance,
-    draws: u64,
+    whims: Whims,
     weather: Weather,
-    stage: Stage<Recorder>,
+    stage: Stage<Hall>,
     loader: SeedLoader,
     /// Reports that the conductor has not read yet.
     reports: VecDeque<FromPlayer>,
@@ -44,154 +54,55 @@ struct Sim {
     wire: VecDeque<ToPlayer>,
     stalled_until: Nanos,
     filled_in: u64,
+    /// All devices are there again, and at this moment it is tried whether they can be silenced.
+    sound_check: Option<Nanos>,
 }
 
 impl Sim {
     fn new(seed: u64, weather: Weather) -> Sim {
-        let mut stage = Stage::new(Session::with_opener(listening(), seed), Recorder::default());
+        let mut stage = Stage::new(Session::with_opener(listening(), seed), Hall::default());
+        stage.session.keep_pace();
         stage.start();
-        let chance = Chance::new(seed).fold(1);
         let (reports, wire) = Default::default();
         let loader = SeedLoader;
-        Sim { chance, draws: 0, weather, stage, loader, reports, wire, stalled_until: Nanos(0), filled_in: 0 }
+        let (whims, stalled_until) = (Whims::new(seed), Nanos(0));
+        Sim { whims, weather, stage, loader, reports, wire, stalled_until, filled_in: 0, sound_check: None }
     }
 
-    fn below(&mut self, n: u64) -> u64 {
-        self.draws += 1;
-        self.chance.below(Purpose::Script, self.draws, 0, n)
-    }
-
-    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize].clone()
-    }
-
-    fn part(&mut self) -> Arc<str> {
-        self.pick(&["drums", "bass", "chords", "lead", "lead", "nobody"]).into()
-    }
-
-    fn maybe_part(&mut self) -> Option<Arc<str>> {
-        let part = self.part();
-        (self.below(3) > 0).then_some(part)
-    }
-
-    fn control(&mut self) -> Edit {
-        let info = self.pick(CONTROLS);
-        let unit = self.below(1000) as f32 / 999.0;
-        let low = info.min + (info.max - info.min) * unit;
-        let value = match self.below(6) {
-            0 => None,
-            1 => Some(Moving::Sine { low, high: info.max, period_steps: 19.0 }.into()),
-            2 => Some(Signal::Constant(f32::NAN)),
-            _ => Some(Signal::Constant(low)),
-        };
-        let part = if info.scope == Scope::Part { self.maybe_part() } else { None };
-        Edit::Set { part, control: info.control, value }
-    }
-
-    /// Something with the latent space.
-    fn latent(&mut self) -> Edit {
-        let half = self.pick(&[None, Some(Half::Global), Some(Half::Bar)]);
-        let (point, other): (Arc<str>, Arc<str>) = (self.pick(&["a", "b"]).into(), self.pick(&["b", "c"]).into());
-        let bars = self.pick(&[0.25, 1.0, 3.5]);
-        let numbers = Arc::new(std::array::from_fn(|i| self.draws as f32 * 0.001 + i as f32 * 0.1 - 1.6));
-        let way = match self.below(8) {
-            0 => Way::Drawn,
-            1 => Way::Here,
-            2 => Way::At(numbers.clone()),
-            3 => Way::Point(point.clone()),
-            4 => Way::Walk { points_per_bar: bars },
-            5 => Way::Morph { from: None, to: point.clone(), bars },
-            6 => Way::Morph { from: Some(other), to: point.clone(), bars },
-            _ => Way::Orbit { around: other, through: (bars > 1.0).then(|| point.clone()), bars },
-        };
-        match self.below(8) {
-            0 => Edit::LatentMove { part: self.part(), by: numbers },
-            1 => Edit::LatentStore { part: self.part(), point },
-            2 => Edit::LatentReroll { part: self.maybe_part(), half },
-            3 => {
-                let rise: Signal = Moving::Sine { low: -0.2, high: 1.0, period_steps: 23.0 }.into();
-                let blend = StyleMix::new(&[("funk".into(), rise), ("rock".into(), Signal::Constant(0.4))]);
-                Edit::Style { part: self.maybe_part(), blend }
-            }
-            _ => {
-                let by_bar = self.below(3) == 0;
-                Edit::Latent { part: self.maybe_part(), half, path: LatentPath { way, by_bar } }
-            }
-        }
-    }
-
-    fn edit(&mut self) -> Edit {
-        let on = self.below(2) == 0;
-        match self.below(32) {
-            0 => Edit::Mute { part: self.maybe_part(), on },
-            1 => Edit::Solo { part: self.maybe_part(), on },
-            2 => Edit::Hold { part: self.maybe_part(), bars: self.below(4) as u32 },
-            3 => Edit::Reroll { part: self.maybe_part() },
-            4 => Edit::Key(Key::parse(self.pick(&["C", "D dorian", "?"]))),
-            5 => Edit::Chords(Arc::new(Progression::parse("Dm7 G7 (C Am)", 16).unwrap())),
-            6 => Edit::Metre(self.pick(&[Metre::FOUR_FOUR, Metre::new(3, 4).unwrap(), Metre::new(7, 8).unwrap()])),
-            7 => Edit::Seed(self.below(9)),
-            8 => Edit::PlanBars(self.below(10) as u32),
-            9 => Edit::Section(self.pick(&["intro", "lift", "nowhere"]).into()),
-            10 => Edit::Engine {
-                part: self.part(),
-                engine: self.pick(&["probe", "err:0", "panic:0", "euclid", "nothing"]).into(),
-            },
-            11 => {
-                let out = OutSpec::parse(self.pick(&["synth:pluck", "midi:3", "midi:Port:4", "jack:1", "none"]));
-                Edit::Out { part: self.part(), out: out.unwrap() }
-            }
-            12 => Edit::Remove { part: self.part() },
-            13 => Edit::Part { name: self.part(), role: self.pick(&ricercar::music::ROLES) },
-            14 => Edit::Say("la".into()),
-            15..=22 => self.latent(),
-            _ => self.control(),
-        }
-    }
-
-    fn command(&mut self) -> Command {
-        let when = self.pick(&[When::Now, When::Now, When::NextBeat, When::NextBar, When::NextSection]);
-        let handed = self.stage.session.handed();
-        let here = self.stage.session.in_force().bars.place(handed).bar;
-        let bar = (here + self.below(4)).saturating_sub(1);
-        match self.below(40) {
-            0 | 1 => {
-                let text = match self.below(5) {
-                    0 => "broken".to_string(),
-                    1 => self.pick(&["trap", "late"]).to_string(),
-                    _ => self.below(50).to_string(),
-                };
-                Command::LoadScript { name: "set".into(), text, when }
-            }
-            2 => Command::Freeze { bar, on: self.below(3) > 0 },
-            3 | 4 => Command::Veto { bar, part: self.maybe_part() },
-            5 => Command::CancelPending,
-            6 => Command::BackTo { bar: here.saturating_sub(self.below(20)) },
-            _ => Command::Edit(self.edit(), when),
-        }
+    /// The bar of the first step that is not handed over.
+    fn bar(&self) -> u64 {
+        let session = &self.stage.session;
+        session.in_force().bars.place(session.handed()).bar
     }
 
     /// Some milliseconds of the instrument's life.
     fn turn(&mut self) {
-        let ms = if self.weather == Weather::Rough && self.below(200) == 0 { 300 } else { 1 + self.below(40) };
+        let ms =
+            if self.weather != Weather::Fair && self.whims.below(200) == 0 { 300 } else { 1 + self.whims.below(40) };
         let target = self.stage.now.after_ms(ms);
         while self.stage.core.wake_at().is_some_and(|at| at <= target) {
             self.stage.wake();
-            self.reports.extend(self.stage.sink.reports.drain(..));
+            self.reports.extend(self.stage.sink.recorder.reports.drain(..));
+            self.stage.sink.turn(self.stage.now);
             if self.weather == Weather::Fair {
                 self.conduct(u64::MAX);
             }
         }
         self.stage.now = target;
         self.stage.core.advance(target, &mut self.stage.sink);
-        self.reports.extend(self.stage.sink.reports.drain(..));
+        self.reports.extend(self.stage.sink.recorder.reports.drain(..));
+        self.stage.sink.turn(target);
+        if self.weather == Weather::Flaky {
+            self.flake();
+        }
         if self.stage.now < self.stalled_until {
             return;
         }
-        if self.weather == Weather::Rough && self.below(60) == 0 {
-            self.stalled_until = target.after_ms(self.below(900));
+        if self.weather != Weather::Fair && self.whims.below(60) == 0 {
+            self.stalled_until = target.after_ms(self.whims.below(900));
         }
-        let command = (self.below(6) == 0).then(|| self.command());
+        let here = self.bar();
+        let command = (self.whims.below(6) == 0).then(|| self.whims.command(here));
         if let Some(command) = command {
             self.hear();
             let mut left = 40;
@@ -200,9 +111,54 @@ impl Sim {
                 left == 0
             });
         }
-        let most = if self.weather == Weather::Fair { u64::MAX } else { self.pick(&[0, 1, 3, 64, 64]) };
+        let most = if self.weather == Weather::Fair { u64::MAX } else { self.whims.pick(&[0, 1, 3, 64, 64]) };
         self.conduct(most);
         self.check();
+    }
+
+    /// Something happens to a device, now and then; and now and then all must fall silent at a word.
+    fn flake(&mut self) {
+        if self.sound_check.is_some_and(|at| at <= self.stage.now) {
+            self.sound_check = None;
+            return self.silence(false);
+        }
+        let happens = self.whims.below(120);
+        if self.sound_check.is_some() || happens > 6 {
+            return;
+        }
+        let devices = self.stage.sink.devices();
+        if devices.is_empty() {
+            return;
+        }
+        let device = self.whims.pick(&devices);
+        match happens {
+            0 | 1 => device.plug(false),
+            2 | 3 => device.plug(true),
+            4 | 5 => device.lose_one_in(self.whims.pick(&[0, 2, 5, 20])),
+            _ => self.bring_back(),
+        }
+    }
+
+    /// All devices are there and hear all; after a second and some the senders have found them.
+    fn bring_back(&mut self) {
+        for device in self.stage.sink.devices() {
+            device.plug(true);
+            device.lose_one_in(0);
+        }
+        self.sound_check = Some(self.stage.now.after_ms(1500));
+    }
+
+    /// A panic key, or a stop: nothing sounds anywhere. The music goes on unless it `is_over`.
+    fn silence(&mut self, is_over: bool) {
+        let word = if is_over || self.whims.below(2) == 0 { ToPlayer::Stop } else { ToPlayer::Panic };
+        let now = self.stage.now;
+        self.stage.core.tell(word, now, &mut self.stage.sink);
+        self.stage.sink.turn(now);
+        self.stage.sink.assert_silent();
+        assert_eq!(self.stage.core.playhead(now).sounding, 0);
+        if !is_over {
+            self.stage.start();
+        }
     }
 
     fn hear(&mut self) {
@@ -221,7 +177,7 @@ impl Sim {
         let mut fresh = Vec::new();
         self.stage.session.drain(ricercar::time::StepIndex(u64::MAX), &mut fresh);
         self.wire.extend(fresh);
-        let late = if self.weather == Weather::Rough { self.below(5) as usize } else { 0 };
+        let late = if self.weather != Weather::Fair { self.whims.below(5) as usize } else { 0 };
         while self.wire.len() > late {
             let Some(message) = self.wire.pop_front() else { break };
             self.stage.core.tell(message, self.stage.now, &mut self.stage.sink);
@@ -234,6 +190,7 @@ impl Sim {
         assert!(session.handed() <= head.handed, "the conductor is ahead of the player");
         assert!(self.wire.len() <= PLAYER_INBOX && self.reports.len() <= PLAYER_INBOX, "queues grow");
         assert!(head.sounding <= 16 * 128);
+        self.stage.sink.check(self.stage.now);
         assert!(self.filled_in <= head.late_steps + head.silent_steps, "a step was filled in and not counted");
     }
 
@@ -242,23 +199,26 @@ impl Sim {
         let load = Command::LoadScript { name: "set".into(), text: "1".into(), when: When::Now };
         self.stage.session.obey(load, &mut self.loader, &mut || false);
         self.conduct(u64::MAX);
-        let bar = |s: &Sim| s.stage.session.in_force().bars.place(s.stage.session.handed()).bar;
         let mut turns = 0u64;
-        while bar(&self) < bars {
+        while self.bar() < bars {
             self.turn();
             turns += 1;
             assert!(turns < bars * 4000, "time stands still");
         }
-        self.stage.core.tell(ToPlayer::Stop, self.stage.now, &mut self.stage.sink);
+        self.bring_back();
+        while self.weather == Weather::Flaky && self.sound_check.is_some() {
+            self.turn();
+        }
+        self.silence(true);
         let head = self.stage.core.playhead(self.stage.now);
-        assert_eq!(head.sounding, 0);
-        let tapes = self.stage.sink.tapes();
+        let tapes = self.stage.sink.recorder.tapes();
         for (name, tape) in &tapes {
             assert!(tape.faults.is_empty(), "{name}: {:?}", &tape.faults[..tape.faults.len().min(3)]);
             assert!(tape.sounding.is_empty(), "{name}: notes hang");
             assert_eq!(tape.ons(), tape.offs(), "{name}");
         }
-        (tapes, self.stage.session.journal().clone(), (head.late_steps, head.silent_steps), turns)
+        let (journal, late) = (self.stage.session.journal().clone(), (head.late_steps, head.silent_steps));
+        Storm { tapes, journal, late, tally: self.stage.sink.tally() }
     }
 }
 
@@ -269,7 +229,7 @@ fn simulate(seed: u64, weather: Weather, bars: u64) -> Storm {
 }
 
 /// Note-ons by tick, whatever the output.
-fn onsets(events: impl Iterator<Item = (u64, OutEvent)>) -> Vec<(u64, u8, u8)> {
+pub fn onsets(events: impl Iterator<Item = (u64, OutEvent)>) -> Vec<(u64, u8, u8)> {
     let mut ons: Vec<_> = events
         .filter_map(|(tick, e)| match e {
             OutEvent::NoteOn { pitch, velocity, .. } => Some((tick, pitch, velocity)),
@@ -286,9 +246,21 @@ fn replayed(journal: &Journal, bars: u64) -> Rendered {
 
 #[test]
 fn two_hundred_bars_of_rough_weather_keep_every_promise() {
-    let (tapes, _, (late, _), _) = simulate(1, Weather::Rough, 200);
-    assert!(tapes.iter().map(|t| t.1.ons()).sum::<usize>() > 1000);
-    assert!(late > 0, "the weather was not rough enough to test anything");
+    let storm = simulate(1, Weather::Rough, 200);
+    assert!(storm.tapes.iter().map(|t| t.1.ons()).sum::<usize>() > 1000);
+    assert!(storm.late.0 > 0, "the weather was not rough enough to test anything");
+}
+
+#[test]
+fn devices_that_lose_messages_disappear_and_come_back_never_hang() {
+    let mut sum = [0; 4];
+    for seed in 60..66 {
+        let (messages, lost, connects, left_out) = simulate(seed, Weather::Flaky, 50).tally;
+        sum = [sum[0] + messages, sum[1] + lost, sum[2] + connects, sum[3] + left_out];
+    }
+    let [messages, lost, connects, left_out] = sum;
+    let told = format!("{messages} messages, {lost} lost, {connects} connections, {left_out} notes left out");
+    assert!(messages > 5000 && lost > 100 && connects > 40 && left_out > 100, "too little happened: {told}");
 }
 
 #[test]
@@ -300,10 +272,11 @@ fn many_short_storms_pass() {
 
 #[test]
 fn the_same_seed_gives_the_same_storm() {
-    for weather in [Weather::Fair, Weather::Rough] {
+    for weather in [Weather::Fair, Weather::Rough, Weather::Flaky] {
         let (a, b) = (simulate(77, weather, 16), simulate(77, weather, 16));
-        assert_eq!(a.0, b.0);
-        assert_eq!(a.1.to_text(), b.1.to_text());
+        assert_eq!(a.tapes, b.tapes);
+        assert_eq!(a.journal.to_text(), b.journal.to_text());
+        assert_eq!(a.tally, b.tally);
     }
 }
 
@@ -320,7 +293,7 @@ fn a_journal_replays_every_storm() {
 
 fn replay_storms(seeds: &[u64]) {
     for &seed in seeds {
-        let (tapes, journal, late, _) = simulate(seed, Weather::Fair, 32);
+        let Storm { tapes, journal, late, .. } = simulate(seed, Weather::Fair, 32);
         assert_eq!(late, (0, 0), "fair weather is not late (seed {seed})");
         let journal = Journal::from_text(&journal.to_text()).unwrap();
         let rendered = replayed(&journal, 31);
