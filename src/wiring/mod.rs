@@ -158,11 +158,10 @@ impl Stage {
         if let (Some(watch), Some(path)) = (&watch, &setup.path) {
             watch.set(path);
         }
-        let to_player = player.inbox();
+        let (to_player, playhead) = (player.inbox(), player.playhead());
         commands.send(Command::LoadScript { name: setup.name, text: setup.text, when: When::Now })?;
         to_player.send(ToPlayer::Clock(setup.clock))?;
         to_player.send(ToPlayer::Start)?;
-        let playhead = player.playhead();
         Ok(Stage {
             commands,
             to_player,
