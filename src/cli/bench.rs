@@ -39,6 +39,7 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench { name: "step", run: step },
+    Bench { name: "gan", run: gan },
     Bench { name: "plan", run: plan },
     Bench { name: "taste", run: taste },
     Bench { name: "edit", run: edit },
@@ -100,6 +101,25 @@ fn step(figures: &mut Vec<Figure>) -> Result<()> {
     figures.push(figure("step", "save and restore a part's state, p50", ours.snapshot.p50_us, "us", None));
     figures.push(figure("step", "the same band in plain candle, p50", plain.band.p50_us, "us", None));
     figures.push(figure("step", "plain candle / ours", plain.band.p50_us / ours.band.p50_us, "x", None));
+    Ok(())
+}
+
+/// Bars of the GAN: made, scored, and the game that trains it.
+fn gan(figures: &mut Vec<Figure>) -> Result<()> {
+    let f = engine::gan::bench::run(models::GAN, 2000)?;
+    figures.push(figure("gan", "a bar made anew, p50", f.bar.p50_us / 1000.0, "ms", Some("<= 2")));
+    figures.push(figure("gan", "a bar made anew, p99", f.bar.p99_us / 1000.0, "ms", None));
+    figures.push(figure("gan", "the same bar in plain candle, p50", f.plain.p50_us / 1000.0, "ms", None));
+    figures.push(figure("gan", "plain candle / ours", f.plain.p50_us / f.bar.p50_us, "x", None));
+    figures.push(figure("gan", "a bar scored by the critic, p50", f.score.p50_us / 1000.0, "ms", None));
+    for family in engine::gan::shape::FAMILIES {
+        let speed = train::gan::bench::run(family, 20)?;
+        let name = format!("an update of {} ({} bars), one thread", family.name(), speed.bars);
+        figures.push(figure("gan", &name, speed.update_ms, "ms", None));
+        if let Some(cpu) = speed.update_cpu_ms {
+            figures.push(figure("gan", &format!("{name}, processor time"), cpu, "ms", None));
+        }
+    }
     Ok(())
 }
 

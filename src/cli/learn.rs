@@ -5,17 +5,16 @@ use crate::corpus::{self, Corpus, Split};
 use crate::engine::gan as gan_model;
 use crate::engine::gan::shape::{FAMILIES, Family};
 use crate::engine::lstm::kernel::Simd;
-use crate::engine::lstm::{Weights, expected, file};
+use crate::engine::lstm::{Weights, expected};
 use crate::train::eval::{self, EvalOptions};
 use crate::train::gan;
 use crate::train::gan_eval;
 use crate::train::lstm::{self, Config};
 use crate::train::report::Report;
 use crate::wiring::models;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// One line on stderr that is written over, when stderr is a terminal; nothing otherwise.
 fn progress(text: &str, done: bool) {
@@ -103,7 +102,7 @@ fn load(dirs: &[PathBuf]) -> Result<Corpus> {
 /// `ricercar eval`.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     let bytes = models::bytes(Some(&args.model))?;
-    if is_gan(&bytes) {
+    if gan_model::file::is_gan(&bytes) {
         return eval_gan(args, &bytes);
     }
     if args.bars {
@@ -133,8 +132,7 @@ fn eval_bars(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
 
 /// The bars that a GAN makes, beside real ones, the band LSTM's and others, and what its critic hears.
 fn eval_gan(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
-    let unfit = |why| anyhow::anyhow!("{} is no model that this build can play: {why}", args.model.display());
-    let packed = Arc::new(gan_model::Packed::new(&gan_model::Weights::parse(bytes).map_err(unfit)?));
+    let packed = gan_model::open(bytes).with_context(|| args.model.display().to_string())?;
     let live = || gan_model::Live::new(packed.clone(), Simd::best());
     let (mut maker, mut ear) = (live(), gan_model::Critic::new(live()));
     let loaded = load(&args.data)?;
@@ -157,11 +155,6 @@ fn bar_options(args: &EvalArgs, bytes: &[u8]) -> gan_eval::Options {
         model: format!("{} ({:016x})", args.model.display(), fnv(bytes)),
         ..gan_eval::Options::default()
     }
-}
-
-/// True for model files of the GAN.
-fn is_gan(bytes: &[u8]) -> bool {
-    file::read_card::<gan_model::file::Card>(bytes).is_ok_and(|card| card.kind == "gan")
 }
 
 fn split(name: &str) -> Split {

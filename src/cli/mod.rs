@@ -153,7 +153,7 @@ pub enum Command {
     /// Measure speed and memory on this machine.
     #[command(after_help = "Example:\n  ricercar bench\n  ricercar bench step plan")]
     Bench {
-        /// Which benches (step, plan, taste, edit, render, audio, screen, train, jack, memory); all by default.
+        /// Which benches (step, gan, plan, taste, edit, render, audio, screen, train, jack, memory); all by default.
         which: Vec<String>,
         /// For machines.
         #[arg(long)]
@@ -324,6 +324,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if !matches!(cli.command, None | Some(Command::Guardian)) {
         end_with_the_pipe();
     }
+    if matches!(cli.command, Some(Command::Train { .. } | Command::Bench { .. } | Command::Eval(_))) {
+        one_thread_of_candle();
+    }
     match cli.command {
         Some(Command::Corpus { dirs, json }) => learn::corpus(&dirs, json),
         Some(Command::Train { kind: TrainKind::Lstm(args) }) => learn::train_lstm(&args),
@@ -344,6 +347,16 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             print!("{}", crate::script::docs::reference());
             Ok(())
         }
+    }
+}
+
+/// candle's own workers spin between sums that are too small for them: they took 45 % of a run's processor time and gave
+/// nothing back. Our ops have threads of their own. Whoever sets the variable has it as set.
+fn one_thread_of_candle() {
+    const THREADS: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(THREADS).is_none() {
+        // SAFETY: the process has one thread so far, and nothing reads its environment meanwhile.
+        unsafe { std::env::set_var(THREADS, "1") };
     }
 }
 

@@ -13,10 +13,10 @@ pub fn moment(steering: &Steering, place: Place) -> Moment {
     Moment { place, steps_in_section: place.step.0.saturating_sub(from), chance: Chance::new(steering.seed) }
 }
 
-/// Most notes started together when nobody says: a line for bass and lead, hands for chords, limbs for drums.
+/// Most notes started together.
 pub fn polyphony(part: &PartSteering, moment: &Moment) -> u8 {
-    let of_role = [8.0, 1.0, 6.0, 1.0][part.role.index()];
-    (part.value(Control::Polyphony, moment).unwrap_or(of_role) + 0.5).clamp(1.0, NOTES_PER_STEP as f32) as u8
+    let of_role = part.role.polyphony();
+    (part.value(Control::Polyphony, moment).unwrap_or(f32::from(of_role)) + 0.5).clamp(1.0, NOTES_PER_STEP as f32) as u8
 }
 
 /// What every role of the band is asked; the first part of a role speaks for it.

@@ -30,7 +30,12 @@ pub struct StepFigures {
     pub notes: u64,
 }
 
-fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
+pub(super) fn empty() -> Result<Histogram<u64>, EngineError> {
+    Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)
+        .map_err(|e| EngineError::Other(format!("no histogram: {e}")))
+}
+
+pub(super) fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
     let us = |nanos: u64| nanos as f64 / 1000.0;
     Percentiles {
         p50_us: us(histogram.value_at_quantile(0.5)),
@@ -47,10 +52,6 @@ pub fn step(
     open: &mut dyn FnMut() -> Result<Box<dyn Engine>, EngineError>,
     steps: u64,
 ) -> Result<StepFigures, EngineError> {
-    let empty = || {
-        Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)
-            .map_err(|e| EngineError::Other(format!("no histogram: {e}")))
-    };
     let (mut part_ns, mut band_ns, mut snapshot_ns) = (empty()?, empty()?, empty()?);
     let mut parts = ROLES.iter().map(|_| open()).collect::<Result<Vec<_>, _>>()?;
     let (bars, mut history, mut state) = (BarMap::default(), History::new(StepIndex(0)), EngineState::default());

@@ -36,6 +36,10 @@ impl Role {
     pub fn is_pitched(self) -> bool {
         self != Role::Drums
     }
+    /// Most notes started together by default: a line for bass and lead, hands for chords, limbs for drums.
+    pub fn polyphony(self) -> u8 {
+        [8, 1, 6, 1][self.index()]
+    }
     /// Lowest and highest pitch by default.
     pub fn range(self) -> (u8, u8) {
         [(0, 127), (28, 60), (43, 84), (52, 96)][self.index()]

@@ -16,8 +16,10 @@ macro_rules! shipped {
 }
 
 /// Every shipped set; the first one plays when no other is given.
-pub const SETS: &[Shipped] =
-    shipped!["first", "chorale", "ragtime", "funk", "arcade", "drift", "pulse", "answer", "trio", "wires", "odd",];
+pub const SETS: &[Shipped] = shipped![
+    "first", "chorale", "ragtime", "funk", "arcade", "drift", "pulse", "answer", "trio", "wires", "odd", "latent",
+    "both",
+];
 
 impl Shipped {
     /// What it teaches: the first line of its comment, as `Name: idea`.

@@ -26,7 +26,7 @@ pub use decisions::{
     DECISION_GROUPS, DECISION_ROWS, count_row, decision_base, decision_features, note_row, own_notes_max,
 };
 pub use features::{Conditions, STEP_GROUPS, STEP_ROWS, STYLE_ROWS, scene_features, step_features};
-pub use measure::{density, register};
+pub use measure::{density, onsets, register};
 pub use scene::Scene;
 
 /// A number that changes whenever a table or a class changes: 16 hexadecimal digits (FNV-1a over names and row counts).

@@ -96,14 +96,14 @@ pub fn run(load: &Load) -> Result<Speed, TrainError> {
     })
 }
 
-fn median(list: &mut [f64]) -> f64 {
+pub(super) fn median(list: &mut [f64]) -> f64 {
     list.sort_by(f64::total_cmp);
     list.get(list.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Processor time of this process in seconds.
 #[cfg(unix)]
-fn cpu_seconds() -> Option<f64> {
+pub(super) fn cpu_seconds() -> Option<f64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call only writes the struct that is handed to it.
     let said = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
@@ -111,7 +111,7 @@ fn cpu_seconds() -> Option<f64> {
 }
 
 #[cfg(not(unix))]
-fn cpu_seconds() -> Option<f64> {
+pub(super) fn cpu_seconds() -> Option<f64> {
     None
 }
 

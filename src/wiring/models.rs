@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// The band LSTM that is part of the program.
 pub const BAND: &[u8] = include_bytes!("../../models/band.safetensors");
 
+/// The GAN that is part of the program.
+pub const GAN: &[u8] = include_bytes!("../../models/gan.safetensors");
+
 /// Which model, and how it is computed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choice<'a> {
@@ -40,17 +43,24 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
     if choice.cuda && !choice.candle {
         return Err(EngineError::Model("--device cuda computes with candle; add --engine candle".into()));
     }
-    let bytes = bytes(choice.file)?;
     let named = |error: EngineError| match choice.file {
         Some(path) => EngineError::Model(format!("{}: {error}", path.display())),
         None => error,
     };
-    let mut models = Models::default();
+    // A file stands in for the built-in model of its kind; the other kind plays as it is.
+    let file = choice.file.map(|path| bytes(Some(path))).transpose()?;
+    let is_gan = file.as_deref().is_some_and(gan::file::is_gan);
+    let (band, gan_bytes) = match &file {
+        Some(bytes) if is_gan => (BAND, &bytes[..]),
+        Some(bytes) => (&bytes[..], GAN),
+        None => (BAND, GAN),
+    };
+    let mut models = Models { gan: Some(gan::open(gan_bytes).map_err(named)?), ..Models::default() };
     if choice.candle {
         let device = lstm::device(choice.cuda)?;
-        models.candle = Some(lstm::open_candle(&bytes, &device).map_err(named)?);
+        models.candle = Some(lstm::open_candle(band, &device).map_err(named)?);
     } else {
-        models.lstm = Some(lstm::open(&bytes).map_err(named)?);
+        models.lstm = Some(lstm::open(band).map_err(named)?);
     }
     models.ear = models.gan.as_ref().map(ear);
     Ok(models)

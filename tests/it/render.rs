@@ -2,8 +2,8 @@
 
 use ricercar::conductor::render::{Rendered, journal_of, render};
 use ricercar::conductor::{Opener, opener};
-use ricercar::engine::Models;
 use ricercar::engine::lstm::{Packed, random};
+use ricercar::engine::{Models, gan};
 use ricercar::midi;
 use ricercar::script::ScriptHost;
 use std::path::PathBuf;
@@ -13,7 +13,9 @@ fn engines() -> Opener {
     static MODELS: OnceLock<Models> = OnceLock::new();
     let models = MODELS.get_or_init(|| {
         let weights = random::random(16, 2, 7).unwrap();
-        Models { lstm: Some(Arc::new(Packed::new(&weights).unwrap())), ..Models::default() }
+        let gan = Arc::new(gan::Packed::new(&gan::file::random(16, 7)));
+        let ear = Some(ricercar::wiring::models::ear(&gan));
+        Models { lstm: Some(Arc::new(Packed::new(&weights).unwrap())), gan: Some(gan), ear, ..Models::default() }
     });
     opener(models.clone())
 }

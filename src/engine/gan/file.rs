@@ -7,7 +7,7 @@ use super::shape::{CONDITIONS, FAMILIES, Family, Half, Shape};
 use crate::engine::lstm::file::{
     FileError, KEY, Precision, View, read_bounded, read_card, to_bytes, to_f32, write_whole,
 };
-use crate::music::{Chance, LATENT, Projection, Purpose, STYLES};
+use crate::music::{Chance, LATENT, Projection, Purpose, Role, STYLES};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +38,9 @@ pub struct Card {
     pub planes: String,
     /// Slope of the generators' sigmoids at the end of training.
     pub slope: f32,
+    /// For each role the share of its onset that a note must keep to be held, and how much chance has a say in which onsets
+    /// are played; fitted to the train split.
+    pub reading: BTreeMap<String, [f32; 2]>,
     /// Axes of the latent map: the directions in which bars change most.
     pub map: Vec<Vec<f32>>,
     /// Corpora it was trained on.
@@ -68,6 +71,11 @@ impl Card {
     /// Sizes of a family's nets.
     pub fn shape(&self, family: Family) -> Shape {
         Shape { family, channels: self.channels, expand: self.expand, blocks: self.blocks }
+    }
+    /// Hold and heat of a role (see `decode::Reading`); a half and nothing where the file says nothing sensible.
+    pub fn reading(&self, role: Role) -> [f32; 2] {
+        let sound = |r: &[f32; 2]| (0.0..1.0).contains(&r[0]) && (0.0..=4.0).contains(&r[1]);
+        self.reading.get(role.name()).copied().filter(sound).unwrap_or([0.5, 0.0])
     }
     /// The latent map; the fixed one when the file has none that fits.
     pub fn projection(&self) -> Projection {
@@ -186,6 +194,11 @@ impl Weights {
         let bytes = self.to_bytes(precision).map_err(unfit)?;
         write_whole(path, &bytes).map_err(|e| FileError::Io(path.display().to_string(), e))
     }
+}
+
+/// True for the bytes of a GAN's model file, sound or not.
+pub fn is_gan(bytes: &[u8]) -> bool {
+    read_card::<Card>(bytes).is_ok_and(|card| card.kind == "gan")
 }
 
 /// A number that changes whenever planes, inputs or conditions change: 16 hexadecimal digits.

@@ -11,7 +11,7 @@ use crate::engine::lstm::kernel::{self, PANEL, Simd};
 use crate::engine::lstm::packed::Affine;
 use crate::engine::math;
 use crate::music::kit::ROW_COUNT;
-use crate::music::{LATENT, Latent, Projection};
+use crate::music::{LATENT, Latent, Projection, ROLES};
 use std::sync::Arc;
 
 /// Slope of the leaky rectifier below zero.
@@ -55,6 +55,8 @@ pub struct Packed {
     pub styles: Vec<String>,
     /// The latent map.
     pub projection: Projection,
+    /// Hold and heat of each role (see `decode::Reading`).
+    pub reading: [[f32; 2]; ROLES.len()],
     slope: f32,
     pairs: [Option<Pair>; 2],
 }
@@ -70,6 +72,7 @@ impl Packed {
         Packed {
             styles: card.styles.clone(),
             projection: card.projection(),
+            reading: ROLES.map(|role| card.reading(role)),
             slope: card.slope,
             pairs: FAMILIES.map(pair),
         }

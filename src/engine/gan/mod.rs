@@ -11,6 +11,8 @@
 //!
 //! Not here: training (`train`), where the latent vector is (`steer`, `music::Latent`).
 
+pub mod bench;
+pub mod decode;
 pub mod file;
 pub mod live;
 pub mod oracle;
@@ -25,6 +27,7 @@ pub use oracle::Oracle;
 pub use part::{Critic, GanPart};
 pub use scene::{BarNotes, BarScene, Segment};
 
+use super::EngineError;
 use crate::music::Latent;
 use std::sync::Arc;
 
@@ -48,3 +51,12 @@ pub trait Ear: Send {
 
 /// Opens an ear; cheap, since weights are shared.
 pub type EarOpener = Arc<dyn Fn() -> Box<dyn Ear> + Send + Sync>;
+
+/// Weights ready to play, from the bytes of a model file; instances of [`GanPart`] share them.
+///
+/// # Errors
+/// A sentence that says why the bytes are no model that this build can play.
+pub fn open(bytes: &[u8]) -> Result<Arc<Packed>, EngineError> {
+    let unfit = |why| EngineError::Model(format!("the model cannot be played: {why}"));
+    Ok(Arc::new(Packed::new(&Weights::parse(bytes).map_err(unfit)?)))
+}

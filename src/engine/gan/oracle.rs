@@ -6,7 +6,7 @@ use super::planes::{class_shifts, is_open, write_conditions, write_steps};
 use super::scene::{BarScene, SEGMENT_STEPS};
 use super::shape::{CONDITIONS, Family, Half, PITCH_ROWS, POOLED, SCORE, Shape};
 use crate::music::kit::ROW_COUNT;
-use crate::music::{LATENT, Latent};
+use crate::music::{LATENT, Latent, ROLES, Role};
 use candle_core::{Device, Result, Tensor};
 use std::collections::HashMap;
 
@@ -15,6 +15,7 @@ use std::collections::HashMap;
 pub struct Oracle {
     shapes: Vec<Shape>,
     styles: Vec<String>,
+    reading: [[f32; 2]; ROLES.len()],
     slope: f64,
     tensors: HashMap<String, Tensor>,
     device: Device,
@@ -35,6 +36,7 @@ impl Oracle {
         Ok(Oracle {
             shapes: card.families().into_iter().map(|f| card.shape(f)).collect(),
             styles: card.styles.clone(),
+            reading: ROLES.map(|role| card.reading(role)),
             slope: f64::from(card.slope),
             tensors: card.tensors().into_iter().map(tensor).collect::<Result<_>>()?,
             device: device.clone(),
@@ -45,6 +47,11 @@ impl Oracle {
     /// Style names that the model knows.
     pub fn styles(&self) -> &[String] {
         &self.styles
+    }
+
+    /// Hold and heat of a role (see `decode::Reading`).
+    pub fn reading(&self, role: Role) -> [f32; 2] {
+        self.reading[role.index()]
     }
 
     /// True when the model plays the family.

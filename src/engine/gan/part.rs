@@ -1,14 +1,15 @@
 //! The engine of one part: at each step the rest of the bar is made anew with the present steering, and the step is taken
 //! (receding horizon). A bar whose scene and latent vector have not changed is not made twice.
 
+use super::decode::{Onset, Reading, choose_onsets, read_planes};
 use super::live::Live;
 use super::oracle::Oracle;
-use super::planes::{Learnable, read_planes, visit_onsets, write_planes};
+use super::planes::{Learnable, write_planes};
 use super::scene::{BarNotes, BarScene, Segment};
 use super::shape::Family;
 use super::{BarMaker, Ear};
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
-use crate::music::{Latent, Purpose, Role, StepNote, StepNotes};
+use crate::music::{Chance, Latent, Purpose, Role, StepNote, StepNotes};
 
 /// What turns a scene and a latent vector into planes.
 pub trait Generator: Send {
@@ -18,6 +19,8 @@ pub trait Generator: Send {
     fn styles(&self) -> &[String];
     /// True when the model plays the role.
     fn plays(&self, role: Role) -> bool;
+    /// Hold and heat of a role (see `Reading`).
+    fn reading(&self, role: Role) -> [f32; 2];
 }
 
 impl Generator for Live {
@@ -29,6 +32,9 @@ impl Generator for Live {
     }
     fn plays(&self, role: Role) -> bool {
         self.packed().has(Family::of(role))
+    }
+    fn reading(&self, role: Role) -> [f32; 2] {
+        self.packed().reading[role.index()]
     }
 }
 
@@ -42,15 +48,18 @@ impl Generator for Oracle {
     fn plays(&self, role: Role) -> bool {
         self.has(Family::of(role))
     }
+    fn reading(&self, role: Role) -> [f32; 2] {
+        Oracle::reading(self, role)
+    }
 }
 
 /// A part played by a generator. It keeps no state from step to step: what goes on is in what is heard and in the latent
 /// vector that is asked for.
 pub struct GanPart<G> {
     generator: G,
-    /// The bar that was made last: what it was made from, and its onsets (step, likelihood, note).
-    bar: Option<(BarScene, Latent)>,
-    onsets: Vec<(u8, f32, StepNote)>,
+    /// The bar that was made last: what it was made from, and its onsets.
+    bar: Option<(BarScene, Latent, Reading)>,
+    onsets: Vec<Onset>,
     said: Vec<String>,
     notice: Option<String>,
 }
@@ -64,8 +73,8 @@ impl<G: Generator> GanPart<G> {
         GanPart { generator, bar: None, onsets: Vec::new(), said: Vec::new(), notice: None }
     }
 
-    /// Bars made anew since the start are not counted; this makes one, whatever was made before.
-    fn make(&mut self, ask: &Ask, scene: BarScene, latent: Latent) -> Result<(), EngineError> {
+    /// Makes the bar anew.
+    fn make(&mut self, ask: &Ask, scene: BarScene, latent: Latent, reading: Reading) -> Result<(), EngineError> {
         self.onsets.clear();
         self.bar = None;
         if scene.density != Some(0.0) {
@@ -74,11 +83,10 @@ impl<G: Generator> GanPart<G> {
                 return Err(EngineError::Model(text));
             }
             let planes = self.generator.planes(&scene, &latent).ok_or(EngineError::NotFinite { engine: "gan" })?;
-            let onsets = &mut self.onsets;
-            visit_onsets(&scene, planes, |step, likely, note| onsets.push((step, likely, note)));
+            choose_onsets(&scene, planes, reading, &mut self.onsets);
         }
         self.say_unknown(&scene);
-        self.bar = Some((scene, latent));
+        self.bar = Some((scene, latent, reading));
         Ok(())
     }
 
@@ -98,12 +106,20 @@ impl<G: Generator> Engine for GanPart<G> {
         out.clear();
         let scene = BarScene::of(ask, heard.history);
         let latent = heated(&ask.latent, ask.temperature.pitch);
-        if self.bar.as_ref().is_none_or(|(s, l)| *s != scene || *l != latent) {
-            self.make(ask, scene, latent)?;
+        let [hold, heat] = self.generator.reading(ask.role);
+        let rhythm = if ask.temperature.rhythm.is_finite() { ask.temperature.rhythm.clamp(0.0, 4.0) } else { 1.0 };
+        let reading = Reading {
+            polyphony: ask.polyphony,
+            hold,
+            heat: heat * rhythm,
+            chance: ask.chance.fold(Segment::of(&ask.place).first.0),
+        };
+        if self.bar.as_ref().is_none_or(|(s, l, p)| *s != scene || *l != latent || *p != reading) {
+            self.make(ask, scene, latent, reading)?;
         }
         let segment = Segment::of(&ask.place);
         let step = segment.step_of(ask.place.step).unwrap_or(0);
-        choose(ask, self.onsets.iter().filter(|o| u32::from(o.0) == step), out);
+        fit(ask, self.onsets.iter().filter(|o| u32::from(o.step) == step), out);
         Ok(())
     }
 
@@ -129,25 +145,15 @@ fn heated(latent: &Latent, temperature: f32) -> Latent {
     Latent { global: latent.global.map(|x| x * by), bar: latent.bar.map(|x| x * by) }
 }
 
-/// The likeliest onsets of a step that fit into polyphony, range, key and chord.
-fn choose<'a>(ask: &Ask, onsets: impl Iterator<Item = &'a (u8, f32, StepNote)>, out: &mut StepNotes) {
-    // A step of a pitched part has at most 48 onsets; they lie in order of pitch.
-    let mut left: [Option<(f32, StepNote)>; 64] = [None; 64];
-    for (place, (_, likely, note)) in left.iter_mut().zip(onsets) {
-        *place = Some((*likely, *note));
-    }
-    for _ in 0..ask.polyphony.max(1) {
-        let best = left.iter_mut().filter(|o| o.is_some()).max_by(|a, b| {
-            let likely = |o: &Option<(f32, StepNote)>| o.map_or(0.0, |o| o.0);
-            likely(a).total_cmp(&likely(b))
-        });
-        let Some((_, note)) = best.and_then(Option::take) else { break };
+/// The onsets of a step, moved to where range, key and chord allow them.
+fn fit<'a>(ask: &Ask, onsets: impl Iterator<Item = &'a Onset>, out: &mut StepNotes) {
+    for Onset { note, .. } in onsets.take(usize::from(ask.polyphony.max(1))) {
         let pitch = if ask.role == Role::Drums { in_kit(ask, note.pitch) } else { fitting(ask, note.pitch) };
         let Some(pitch) = pitch.filter(|p| !out.iter().any(|n| n.pitch == *p)) else { continue };
-        // The grid's own feel at 1 and above, on the grid at 0.
+        // The model's own feel at 1 and above, on the grid at 0.
         let feel = ask.temperature.offset.clamp(0.0, 1.0);
         let offset_ticks = (f32::from(note.offset_ticks) * feel) as i16;
-        out.push(StepNote { pitch, offset_ticks, ..note });
+        out.push(StepNote { pitch, offset_ticks, ..*note });
     }
     out.as_mut_slice().sort_by_key(|n| n.pitch);
 }
@@ -187,7 +193,11 @@ impl BarMaker for Live {
         if scene.density == Some(0.0) {
             return silent;
         }
-        Live::planes(self, scene, latent).map_or(silent, |planes| read_planes(scene, planes))
+        let [hold, heat] = self.packed().reading[scene.role.index()];
+        // The same chance for all latent vectors, so that what differs between two bars is the latent's doing.
+        let chance = Chance::new(scene.segment.first.0).fold(scene.role as u64);
+        let reading = Reading { polyphony: scene.role.polyphony(), hold, heat, chance };
+        Live::planes(self, scene, latent).map_or(silent, |planes| read_planes(scene, planes, reading))
     }
 }
 

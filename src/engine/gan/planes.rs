@@ -5,18 +5,15 @@
 //! of its slots empty; the slots after 16 tell how long the last notes sound on.
 
 use super::scene::{BarNotes, BarScene, SEGMENT_STEPS};
-use super::shape::{CONDITIONS, Family, OVERHANG, OVERHANG_STEPS, PITCH_ROWS, STYLES};
-use crate::music::{Chord, ROLES, Role, StepNote, kit};
+use super::shape::{CONDITIONS, Family, OVERHANG, PITCH_ROWS, STYLES};
+use crate::music::{Chord, ROLES, Role, kit};
 
 /// Bottom of a pitched role's window, in the key of C.
-const LOWEST: [i32; ROLES.len()] = [0, 24, 40, 52];
+pub(super) const LOWEST: [i32; ROLES.len()] = [0, 24, 40, 52];
 /// Largest offset from the grid, in ticks: an offset plane of 1.
-const OFFSET_TICKS: f32 = 120.0;
+pub(super) const OFFSET_TICKS: f32 = 120.0;
 /// Changes whenever the meaning of a number in planes, inputs or conditions does.
 pub const LAYOUT: u32 = 2;
-/// Velocity of notes whose corpus has none.
-const PLAIN_VELOCITY: f32 = 80.0 / 127.0;
-
 /// Semitones from C to the key's tonic, -5..=6: what a pitch is moved down by to stand in C. Without a key the first
 /// chord's root stands in for the tonic.
 pub fn tonic_shift(scene: &BarScene) -> i32 {
@@ -226,71 +223,12 @@ pub fn write_conditions(scene: &BarScene, styles: &[String], out: &mut [f32]) {
     }
 }
 
-/// The notes in planes that a generator wrote: an onset above a half starts a note, which lasts as long as the row's
-/// sustain stays above a half and nothing starts there again.
-pub fn read_planes(scene: &BarScene, planes: &[f32]) -> BarNotes {
-    let mut bar = BarNotes::silent(scene.segment.steps);
-    visit_onsets(scene, planes, |step, _, note| bar.notes.push((step, note)));
-    bar.notes.sort_by_key(|(step, note)| (*step, note.pitch));
-    bar
-}
-
-/// Calls `visit` with the step, the likelihood and the note of every onset above a half, step by step.
-pub fn visit_onsets(scene: &BarScene, planes: &[f32], mut visit: impl FnMut(u8, f32, StepNote)) {
-    let family = Family::of(scene.role);
-    let (width, steps) = (family.planes(), scene.segment.steps as usize);
-    let shift = tonic_shift(scene);
-    for step in 0..steps {
-        let slot = &planes[step * width..][..width];
-        for row in (0..family.rows()).filter(|row| slot[*row] > 0.5) {
-            let note = match family {
-                Family::Drums => drum(slot, row),
-                Family::Pitched => {
-                    let pitch = (row as i32 + LOWEST[scene.role.index()] + shift).clamp(0, 127) as u8;
-                    let loud = slot[2 * PITCH_ROWS];
-                    let velocity = velocity_of(if loud > 0.05 { loud } else { PLAIN_VELOCITY });
-                    StepNote::new(pitch, velocity, length(planes, width, step, row, steps))
-                }
-            };
-            visit(step as u8, slot[row], note);
-        }
-    }
-}
-
-fn velocity_of(share: f32) -> u8 {
-    (share * 127.0 + 0.5).clamp(1.0, 127.0) as u8
-}
-
-fn drum(slot: &[f32], row: usize) -> StepNote {
-    // The planes carry velocity and offset in proportion to the onset, which is close to 1 here.
-    let onset = slot[row].max(0.5);
-    let share = |plane: usize| slot[plane * kit::ROW_COUNT + row] / onset;
-    let loud = share(1);
-    let velocity = velocity_of(if loud > 0.02 { loud } else { PLAIN_VELOCITY });
-    let offset = (share(2) * OFFSET_TICKS).clamp(-OFFSET_TICKS, OFFSET_TICKS);
-    let offset_ticks = (offset + if offset < 0.0 { -0.5 } else { 0.5 }) as i16;
-    StepNote { offset_ticks, ..StepNote::new(kit::ROWS[row].pitch, velocity, 1) }
-}
-
-fn length(planes: &[f32], width: usize, step: usize, row: usize, steps: usize) -> u16 {
-    let is_held = |slot: usize| planes[slot * width + PITCH_ROWS + row] > 0.5;
-    let mut end = step + 1;
-    while end < steps && is_held(end) && planes[end * width + row] <= 0.5 {
-        end += 1;
-    }
-    let mut length = (end - step) as u16;
-    if end == steps {
-        let overhang = (0..OVERHANG.len()).take_while(|i| is_held(SEGMENT_STEPS + i)).last();
-        length += overhang.map_or(0, |i| OVERHANG_STEPS[i]);
-    }
-    length
-}
-
 #[cfg(test)]
 mod test {
+    use super::super::decode::{Reading, read_planes};
     use super::super::scene::Segment;
     use super::*;
-    use crate::music::Key;
+    use crate::music::{Key, StepNote};
     use crate::time::{BarMap, Metre, StepIndex};
 
     fn scene(role: Role, metre: (u8, u8)) -> BarScene {
@@ -306,7 +244,7 @@ mod test {
         let mut planes = vec![9.0; family.slots() * family.planes()];
         let bar = BarNotes { steps: scene.segment.steps, notes };
         write_planes(scene, &bar, Learnable { velocity: true, offset: true }, &mut planes);
-        read_planes(scene, &planes)
+        read_planes(scene, &planes, Reading::plain(8))
     }
 
     #[test]

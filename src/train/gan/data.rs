@@ -1,7 +1,7 @@
 //! Which bars a run learns from, and a batch of them as numbers.
 
+use super::ends::Facts;
 use super::net::Known;
-use super::ops::Facts;
 use crate::corpus::{Corpus, Piece, Split};
 use crate::engine::gan::planes::{Learnable, class_shifts, is_open, write_conditions, write_planes, write_steps};
 use crate::engine::gan::shape::{CONDITIONS, Family};

@@ -8,6 +8,7 @@ use crate::engine::gan::shape::{Family, Half, STYLES, Shape};
 use crate::music::{Chance, LATENT};
 use crate::train::optim::{AdamW, Optimiser};
 use candle_core::{Device, Result, Tensor, Var};
+use std::collections::BTreeMap;
 
 /// Settings of the game.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +132,19 @@ impl Game {
         self.generator.vars().iter().chain(encoder).cloned().collect()
     }
 
+    /// The averaged generator and the critic, by name, as a model file holds them.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn tensors(&self) -> Result<BTreeMap<String, Vec<f32>>> {
+        let averages = self.generator.vars().iter().zip(&self.optimisers[0].moments);
+        let mut tensors: BTreeMap<_, _> = averages.map(|((name, _), m)| (name.clone(), m.average.clone())).collect();
+        for (name, var) in self.critic.vars() {
+            tensors.insert(name.clone(), var.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(tensors)
+    }
+
     /// Which family plays.
     pub fn family(&self) -> Family {
         self.generator.shape.family
@@ -156,11 +170,19 @@ impl Game {
         let draw = |slot: u64| bars.draw(self.chance, update, slot);
         let examples: Vec<Example> = (0..self.rules.batch as u64).map(draw).collect();
         let (known, real) = batch(family, &examples, styles)?;
+        self.update_on(&known, &real, progress)
+    }
+
+    /// [`Game::update`] on bars that are numbers already.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn update_on(&mut self, known: &Known, real: &Tensor, progress: f64) -> Result<Turn> {
         let rate = self.rate(progress);
         let slope = self.slope(progress);
         let mut turn = Turn::default();
-        self.critic_step(&known, &real, slope, progress, rate, &mut turn)?;
-        self.generator_step(&known, &real, slope, progress, rate, &mut turn)?;
+        self.critic_step(known, real, slope, progress, rate, &mut turn)?;
+        self.generator_step(known, real, slope, progress, rate, &mut turn)?;
         Ok(turn)
     }
 

@@ -1,6 +1,7 @@
 //! Tests: every hand-written gradient of the GAN against differences, and all ways through a net against each other.
 
 use super::data::{Bars, batch};
+use super::ends::*;
 use super::game::{Game, Rules};
 use super::losses;
 use super::net::GanNet;

@@ -9,9 +9,9 @@
 //! encoder gives them (Larsen et al., "Autoencoding beyond pixels", 2016): a critic alone takes very long to teach them
 //! which row goes with which chord.
 
+use super::ends::CriticView;
 use super::net::Known;
 use crate::engine::gan::shape::{Family, PITCH_ROWS};
-use crate::train::gan::ops::CriticView;
 use candle_core::{D, Device, Result, Tensor};
 
 /// Rows of a register band in the counts.

@@ -10,7 +10,9 @@
 //!
 //! Not here: playing (`engine::gan`), figures (`train::gan_eval`).
 
+pub mod bench;
 pub mod data;
+pub mod ends;
 pub mod game;
 #[cfg(test)]
 mod gradients;
@@ -20,3 +22,4 @@ pub mod news;
 pub mod noise;
 pub mod ops;
 pub mod run;
+pub mod trend;

@@ -1,6 +1,7 @@
 //! Generator and critic as candle variables, and their passes over a batch.
 
-use super::ops::{CriticView, Dense, Facts, Film, Planes, TimeMix};
+use super::ends::{CriticView, Facts, Planes};
+use super::ops::{Dense, Film, TimeMix};
 use crate::engine::gan::shape::{Half, POOLED, SCORE, Shape};
 use crate::music::{Chance, LATENT, Purpose};
 use candle_core::{Device, Error, Result, Tensor, Var};

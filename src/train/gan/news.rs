@@ -40,6 +40,17 @@ pub enum News {
         /// Seconds until the end, about.
         left: f64,
     },
+    /// How good the generator is on held-out music, and a bar that it makes.
+    Trend {
+        /// Which family.
+        family: Family,
+        /// Updates in all.
+        update: u64,
+        /// The main figures of `eval` on a few windows; `None` when there is nothing held out.
+        figures: Option<String>,
+        /// Text grids.
+        sample: String,
+    },
     /// Something is going wrong.
     Warning {
         /// Which family.
@@ -86,6 +97,10 @@ impl std::fmt::Display for News {
                     mean.difference,
                     crate::train::report::clock(*left)
                 )
+            }
+            News::Trend { family, update, figures, sample } => {
+                let figures = figures.as_deref().unwrap_or("nothing is held out to measure with");
+                write!(f, "{} at {update}: {figures}\n{sample}", family.name())
             }
             News::Warning { family, why } => write!(f, "{}: {why}", family.name()),
             News::Saved { path } => write!(f, "saved {}", path.display()),

@@ -3,11 +3,13 @@
 use super::data::Bars;
 use super::game::{Game, Rules, Turn};
 use super::news::{Collapse, News};
+use super::trend;
 use crate::corpus::{Corpus, Split};
 use crate::engine::gan::file::{self, Card, Trained, Weights};
 use crate::engine::gan::shape::{FAMILIES, Family};
 use crate::engine::lstm::Precision;
 use crate::train::data::style_rows;
+use crate::train::gan_eval::Judge;
 use crate::train::report::{TrainError, licence};
 use crate::train::{checkpoint, memory};
 use serde::{Deserialize, Serialize};
@@ -89,6 +91,7 @@ struct Side<'a> {
     spent: f64,
     since: (u64, f64, Turn),
     collapse: Collapse,
+    judge: Option<&'a Judge<'a>>,
 }
 
 /// Bars below which a family is left out: a critic would know them by heart at once.
@@ -110,6 +113,7 @@ pub fn train(
         .map_err(|e| TrainError::Write(format!("the folder {} cannot be made: {e}", out.display())))?;
     memory::keep();
     let styles = style_rows(corpus);
+    let judge = trend::judge(corpus, &config.families);
     let mut sides = Vec::new();
     for family in &config.families {
         let bars = Bars::new(corpus, Split::Train, *family);
@@ -117,7 +121,7 @@ pub fn train(
             say(News::LeftOut { family: *family, bars: bars.count() });
             continue;
         }
-        sides.push(Side::begin(config, *family, bars, &styles, out)?);
+        sides.push(Side { judge: judge.as_ref(), ..Side::begin(config, *family, bars, &styles, out)? });
     }
     if sides.is_empty() {
         return Err(TrainError::Data(format!(
@@ -223,7 +227,17 @@ impl<'a> Side<'a> {
             (game.optimisers, state) = (optimisers, kept);
         }
         let since = (game.updates(), 0.0, Turn::default());
-        Ok(Side { config, game, bars, state, checkpoint, spent: 0.0, since, collapse: Collapse::default() })
+        Ok(Side {
+            config,
+            game,
+            bars,
+            state,
+            checkpoint,
+            spent: 0.0,
+            since,
+            collapse: Collapse::default(),
+            judge: None,
+        })
     }
 
     fn start(&self) -> News {
@@ -273,7 +287,17 @@ impl<'a> Side<'a> {
         let every = (self.config.keep_minutes * 60.0).max(1.0);
         if (self.spent / every) as u64 != (kept_at / every) as u64 {
             self.keep()?;
+            self.hear(say)?;
         }
+        Ok(())
+    }
+
+    /// Says how good the generator is by now, and shows a bar of it.
+    fn hear(&self, say: &(dyn Fn(News) + Sync)) -> Result<(), TrainError> {
+        let family = self.game.family();
+        let mut live = trend::playable(&self.game, &self.state.styles).map_err(TrainError::Write)?;
+        let figures = self.judge.map(|judge| trend::figures(judge, &mut live));
+        say(News::Trend { family, update: self.game.updates(), figures, sample: trend::sample(family, &mut live) });
         Ok(())
     }
 
@@ -299,14 +323,10 @@ fn write_model(sides: &[Side], corpus: &Corpus, styles: Vec<String>, path: &Path
     let first = &sides[0];
     let rules = &first.config.rules;
     let mut tensors = BTreeMap::new();
+    let mut lives = Vec::new();
     for side in sides {
-        let game = &side.game;
-        for ((name, _), moments) in game.generator.vars().iter().zip(&game.optimisers[0].moments) {
-            tensors.insert(name.clone(), moments.average.clone());
-        }
-        for (name, var) in game.critic.vars() {
-            tensors.insert(name.clone(), var.flatten_all()?.to_vec1::<f32>()?);
-        }
+        tensors.extend(side.game.tensors()?);
+        lives.push((side.game.family(), trend::playable(&side.game, &styles).map_err(TrainError::Write)?));
     }
     let trained = |side: &Side| {
         let seconds = side.state.seconds + side.spent;
@@ -323,11 +343,13 @@ fn write_model(sides: &[Side], corpus: &Corpus, styles: Vec<String>, path: &Path
         planes: file::fingerprint(),
         // All sides of a finished run stand at the same slope.
         slope: first.game.slope(first.progress()),
+        map: trend::map(&mut lives),
         licences: corpora.iter().map(|c| licence(c).to_owned()).collect(),
         corpora: corpora.into_iter().map(str::to_owned).collect(),
         trained: sides.iter().map(trained).collect(),
         ..Card::default()
     };
-    let weights = Weights::new(card, tensors).map_err(TrainError::Write)?;
+    let mut weights = Weights::new(card, tensors).map_err(TrainError::Write)?;
+    weights.card.reading = trend::readings(corpus, &weights);
     weights.save(path, Precision::F16).map_err(|e| TrainError::Write(e.to_string()))
 }
