@@ -40,7 +40,7 @@ impl Memory {
     }
 
     /// Figures of takes of one role.
-    pub fn of(&self, role: Role, takes: &[Take]) -> Diversity {
+    pub fn of(&self, role: Role, takes: &[&Take]) -> Diversity {
         let mut seen = BTreeSet::new();
         let (mut bars, mut compared, mut apart, mut copies) = (0u32, 0u32, 0u64, 0u32);
         for (number, take) in takes.iter().enumerate() {
@@ -84,7 +84,7 @@ mod test {
     fn bars_are_counted_once_and_compared_with_the_nearest() {
         let memory = Memory { bars: onsets(&Roll::new(Role::Lead, &take(16, &[(0, 60, 4), (16, 62, 4)]))).into() };
         let takes = [take(16, &[(0, 60, 4), (16, 60, 4)]), take(16, &[(0, 62, 2), (4, 65, 2)])];
-        let figures = memory.of(Role::Lead, &takes);
+        let figures = memory.of(Role::Lead, &[&takes[0], &takes[1]]);
         // Two equal bars, one with an added note; the last bar is empty.
         assert_eq!(figures, Diversity { distinct: 2.0 / 3.0, nearest: 1.0 / 3.0, copies: 2.0 / 3.0 });
     }

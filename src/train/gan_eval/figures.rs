@@ -12,6 +12,7 @@ use super::walk;
 use super::windows::{Case, Take};
 use crate::music::{Chance, Purpose, ROLES};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What one player did in one role.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -24,11 +25,12 @@ pub struct Figures {
     pub density: Option<f64>,
     /// Of asked and played register.
     pub register: Option<f64>,
-    /// Distinct bars, distance to the train split.
+    /// Distinct bars, distance to the train split; a window that was asked several times counts once.
     pub diversity: Diversity,
     /// Share of windows within what 98 of 100 real ones have in notes, pitches, length and cells.
     pub usual: Option<f64>,
-    /// Accuracy of a frozen classifier between these windows and the real ones that were asked: 0.5 cannot tell.
+    /// Accuracy of a frozen classifier between these windows and the real ones that were asked: 0.5 cannot tell. Less is no better:
+    /// bars shuffled from other works are told the wrong way round, since those works are more often in the other half.
     pub told_apart: Option<f64>,
     /// Fréchet distance of their features, in units of the train split's deviations.
     pub frechet: Option<f64>,
@@ -100,7 +102,7 @@ impl<'a> Yardstick<'a> {
             chord_tones: ratio(made.chord_rate(), real.chord_rate()),
             density: asked(Which::Density),
             register: asked(Which::Register),
-            diversity: self.memories[role].of(ROLES[role], takes),
+            diversity: self.memories[role].of(ROLES[role], &once(cases, takes)),
             usual: walk::within_real(judge, role, takes),
             told_apart: self.told_apart(role, cases, &made_features, &real_features),
             frechet: frechet(&made_features, &real_features),
@@ -120,4 +122,12 @@ impl<'a> Yardstick<'a> {
         let classifier = Classifier::train(&half(asked, real, 0), &half(cases, made, 0));
         classifier.accuracy(&half(asked, real, 1), &half(cases, made, 1))
     }
+}
+
+/// The takes of each window's first appearance: small corpora are asked for some windows several times, and what was really played in
+/// them would count as repetition.
+fn once<'t>(cases: &[Case], takes: &'t [Take]) -> Vec<&'t Take> {
+    let mut seen = BTreeSet::new();
+    let mut is_first = |case: &Case| seen.insert((case.window.piece, case.window.bars[0].first.0));
+    cases.iter().zip(takes).filter(|(case, _)| is_first(case)).map(|(_, take)| take).collect()
 }

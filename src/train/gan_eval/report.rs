@@ -203,7 +203,7 @@ impl GanReport {
         let seeds: Vec<String> = self.seed_gaps.iter().map(|g| format!("{g:.2}")).collect();
         writeln!(f, "made, seed by seed: {}", seeds.join(" "))?;
         if let Some(Taste { candidates, bar_ms: [one, all], .. }) = self.taste {
-            writeln!(f, "a bar takes {one:.2} ms, the best of {candidates} {all:.2} ms")?;
+            writeln!(f, "a bar takes {one:.2} ms of processor time, the best of {candidates} {all:.2} ms")?;
         }
         Ok(())
     }
