@@ -16,10 +16,11 @@ const BYE: &str = "bye";
 const USE: &str = "use ";
 /// The most devices remembered.
 const PLACES_MAX: usize = 64;
-/// How long a device may take to open.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long JACK may take to join our port.
-const JOIN: Duration = Duration::from_millis(600);
+/// How long a device may take to open, and JACK to join our port, on a machine that is out of breath.
+const PATIENCE: Duration = Duration::from_secs(8);
+const JOIN: Duration = Duration::from_secs(3);
+/// How long a port that was just joined is left alone.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// The player's end of the pipe. Dropped in good order it says good-bye.
 #[derive(Debug)]
@@ -112,16 +113,20 @@ fn hush(places: &[String]) {
             outputs.push(Box::new(Sender::with_encoder("midi", wire, Encoder::all_sounding())));
         }
     }
-    let until = Instant::now() + PATIENCE;
-    while !outputs.iter().all(|o| o.is_ready()) && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    if places.iter().any(|p| p.starts_with("jack ")) {
-        std::thread::sleep(JOIN);
-    }
+    wait(PATIENCE, || outputs.iter().all(|o| o.is_ready()));
+    // A port that leads nowhere silences nobody.
+    wait(JOIN, || outputs.iter().all(|o| !o.places().is_empty()));
+    std::thread::sleep(SETTLE);
     let due = Due { at: clock::now(), ..Due::default() };
     outputs.iter_mut().for_each(|o| o.silence(due, false));
     // Closing them waits until the last note-off is out.
+}
+
+fn wait(most: Duration, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + most;
+    while !is_so() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[cfg(all(test, unix))]
