@@ -105,11 +105,11 @@ impl Journal {
     pub(super) fn push(&mut self, handed: StepIndex, what: What) {
         self.entries.push(Entry { handed, what, id: None });
     }
-    /// Bar `bar` was handed over at its line without a choice; that comes before what was done about its first step.
-    pub(super) fn unranked(&mut self, line: StepIndex, bar: u64) {
-        let is_after = |e: &Entry| e.handed > line || (e.handed == line && e.what == What::Missed);
+    /// From `from` on no choice was made for bar `bar`; that comes before a step is filled in there.
+    pub(super) fn unranked(&mut self, from: StepIndex, bar: u64) {
+        let is_after = |e: &Entry| e.handed > from || (e.handed == from && e.what == What::Missed);
         let at = self.entries.len() - self.entries.iter().rev().take_while(|e| is_after(e)).count();
-        self.entries.insert(at, Entry { handed: line, what: What::Unranked { bar }, id: None });
+        self.entries.insert(at, Entry { handed: from, what: What::Unranked { bar }, id: None });
     }
     /// The last entry is the event `id`.
     pub(super) fn name_last(&mut self, id: u64) {

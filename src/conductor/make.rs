@@ -49,6 +49,10 @@ impl Session {
             params_after: None,
             shaped_before: step,
         });
+        if e.place.is_bar_line() {
+            let is_wanted = self.plan.get(step).is_some_and(|record| self.can_choose(record));
+            self.taste.open(step, is_wanted.then_some(self.handed));
+        }
     }
 
     /// Engines of parts that are gone begin anew if they come back.

@@ -38,6 +38,8 @@ impl Session {
         let of_bar = self.plan.iter().filter(|r| r.place.bar == bar);
         let steps = of_bar.map(|r| r.parts.iter().map(|p| (p.id, p.notes)).collect());
         self.frozen.insert(bar, steps.collect());
+        // A mark on the plan, however far the plan is and whenever it is made again.
+        self.rewind(self.first_planned_of(bar));
     }
 
     /// The first step of a bar that can still be planned anew.

@@ -76,6 +76,7 @@ pub fn render_until(
     mut progress: impl FnMut(u64) -> bool,
 ) -> Result<Rendered, ScriptFault> {
     let mut stage = Stage::new(Session::with_opener(open, journal.seed()), Score::default());
+    stage.session.taste.has_time = true;
     let mut entries = journal.entries().iter().peekable();
     let mut bar = 0;
     stage.start();

@@ -12,12 +12,14 @@ use std::sync::Arc;
 impl Session {
     /// Adds to `out` what the player has not been told yet of the steps before `until`, oldest first.
     pub fn drain(&mut self, until: StepIndex, out: &mut Vec<ToPlayer>) {
-        out.extend(self.revised.drain(..).map(|(from, epoch)| ToPlayer::Revise { from, epoch }));
+        let revised = std::mem::take(&mut self.revised);
+        out.extend(revised.iter().map(|(from, epoch)| ToPlayer::Revise { from: *from, epoch: *epoch }));
         let first = out.len();
         let until = until.min(self.plan.next());
         let handed = self.handed;
         // Mono notes that were sent before, and that a step planned since cuts.
         let mut again = BTreeSet::new();
+        revised.iter().for_each(|(from, _)| self.uncut(*from, &mut again));
         while self.unsent < until {
             let step = self.unsent.max(handed);
             self.unsent = step.after(1);
@@ -28,7 +30,11 @@ impl Session {
             self.cut_earlier(step, &mut again);
             out.extend(self.shaped(step).map(|s| ToPlayer::Step(Box::new(s))));
         }
-        again.retain(|s| *s >= handed && !self.missed.contains(s));
+        // Steps that are planned and not yet to be sent cut as well.
+        for step in self.unsent.0..self.plan.next().0 {
+            self.cut_earlier(StepIndex(step), &mut again);
+        }
+        again.retain(|s| (handed..self.unsent).contains(s) && !self.missed.contains(s));
         for step in again {
             out.extend(self.shaped(step).map(|s| ToPlayer::Step(Box::new(s))));
         }
@@ -71,16 +77,34 @@ impl Session {
         ahead.into_iter().find_map(|record| onset(record, id))
     }
 
+    /// Mono notes that may have been cut by what an older plan had from `from` on: they are sent again.
+    fn uncut(&self, from: StepIndex, again: &mut BTreeSet<StepIndex>) {
+        let earlier = self.plan.from(self.handed).take_while(|r| r.place.step < from.min(self.unsent));
+        let mut open = Vec::new();
+        for record in earlier {
+            for part in record.parts.iter().filter(|p| onset(record, p.id).is_some()) {
+                open.retain(|o: &(u64, StepIndex)| o.0 != part.id);
+                let longest = part.notes.iter().map(|n| u64::from(n.duration_steps)).max().unwrap_or(0);
+                let of = record.entered.steering.parts.iter().find(|p| p.id == part.id);
+                let is_line = of.is_some_and(|p| is_mono(p, &moment(&record.entered.steering, record.place)));
+                // Gates up to 4 can make a note longer than written.
+                if is_line && record.place.step.0 + longest * 4 + 1 > from.0 {
+                    open.push((part.id, record.place.step));
+                }
+            }
+        }
+        again.extend(open.iter().map(|o| o.1));
+    }
+
     /// A mono note that was sent before this step was known may have to end here: it is sent again.
     fn cut_earlier(&self, step: StepIndex, again: &mut BTreeSet<StepIndex>) {
         let Some(record) = self.plan.get(step) else { return };
-        for part in &record.parts {
-            if part.notes.is_empty() {
-                continue;
-            }
+        for part in record.parts.iter().filter(|p| onset(record, p.id).is_some()) {
             let earlier = (1..64).map_while(|i| step.before(i).filter(|s| *s >= self.handed));
             let last = earlier.into_iter().find_map(|s| {
-                let notes = self.plan.get(s)?.notes_of(part.id)?;
+                let record = self.plan.get(s)?;
+                onset(record, part.id)?;
+                let notes = record.notes_of(part.id)?;
                 let longest = notes.iter().map(|n| u64::from(n.duration_steps)).max()?;
                 Some((s, longest))
             });
@@ -97,8 +121,8 @@ impl Session {
     }
 }
 
-/// Where a part's first played note of a step begins.
-fn onset(record: &StepRecord, id: u64) -> Option<Tick> {
+/// Where a part's first played note of a step begins; `None` when none is played, whatever is written.
+pub(super) fn onset(record: &StepRecord, id: u64) -> Option<Tick> {
     let steering = &record.entered.steering;
     let part = steering.parts.iter().find(|p| p.id == id)?;
     let written = record.notes_of(id).filter(|n| !n.is_empty())?;

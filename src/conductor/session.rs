@@ -306,9 +306,10 @@ impl Session {
     /// Forgets the plan from `step` on; the next call of `plan_next` makes that step anew.
     pub(super) fn rewind(&mut self, step: StepIndex) {
         let step = step.max(self.handed);
+        self.settle_choices(step);
         self.revise(step);
         self.release_sections(step);
-        self.taste.rewind(step, self.epoch);
+        self.taste.rewind(step, self.epoch, self.handed);
         self.forget_scores(step);
         let revised = self.plan.split_off(step);
         let Some(record) = revised.front() else { return };
@@ -389,6 +390,7 @@ impl Session {
         self.missed.insert(self.handed);
         self.journal.push(self.handed, What::Missed);
         self.rewind_within_choice(self.handed);
+        self.taste.open_after(self.handed);
     }
 
     /// The player took an older plan of this step: what was to change it changes the next one.
@@ -399,7 +401,10 @@ impl Session {
             only_shape &= matches!(&event.act, Act::Edit(edit) if edit.is_shape_only());
             moved.push(event.id);
         }
-        for veto in self.vetoes.values_mut().flatten().filter(|v| v.from == step && v.epoch > epoch) {
+        // A veto of a later bar is not late.
+        let bar = self.in_force().bars.place(step).bar;
+        let of_bar = self.vetoes.get_mut(&bar).into_iter().flatten();
+        for veto in of_bar.filter(|v| v.from == step && v.epoch > epoch) {
             (veto.from, veto.epoch) = (next, self.epoch + 1);
             only_shape = false;
             moved.push(veto.id);
@@ -411,6 +416,7 @@ impl Session {
             self.reshape(step);
         } else {
             self.rewind(step);
+            self.taste.open_after(step);
         }
     }
 

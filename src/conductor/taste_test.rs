@@ -190,10 +190,11 @@ fn a_bar_that_is_handed_over_without_a_choice_is_unranked_and_the_journal_says_s
         hand_over(&mut s);
     }
     s.plan_all();
-    assert_eq!(unranked(&s), [(0, 0), (16, 1)]);
+    // From the step on at which the choice came up: when the bar line was planned.
+    assert_eq!(unranked(&s), [(0, 0), (5, 1)]);
     assert_eq!(s.taste.counts, TasteCounts { ranked: 1, unranked: 2 });
     let text = s.journal().to_text();
-    assert!(text.contains("[16,[\"unranked\",1]]"), "{text}");
+    assert!(text.contains("[5,[\"unranked\",1]]"), "{text}");
 }
 
 #[test]
@@ -291,4 +292,28 @@ fn a_choice_leaves_the_steps_before_its_bar_in_force() {
     let steps: Vec<_> = sent.iter().filter_map(|m| if let ToPlayer::Step(s) = m { Some(s) } else { None }).collect();
     assert!(steps.len() >= 32 && s.epoch() > s.plan().get(StepIndex(8)).map_or(0, |r| r.epoch));
     assert!(steps.iter().all(|step| Some(step.epoch) >= needed(step.step)));
+}
+
+#[test]
+fn a_line_that_is_cut_by_an_older_plan_is_sent_again() {
+    use crate::message::ToPlayer;
+    let mut s = session(Vec::new());
+    play_to(&mut s, 3);
+    let mut sent = Vec::new();
+    s.drain(StepIndex(u64::MAX), &mut sent);
+    let id = Chance::name("lead");
+    let starts =
+        |s: &Session, step: u64| s.plan().get(StepIndex(step)).is_some_and(|r| !r.notes_of(id).unwrap().is_empty());
+    // The last note of the lead before a beat that it may reach, and an edit on that beat.
+    let beat = (4..28).step_by(4).find(|b| starts(&s, b - 1) && starts(&s, *b)).unwrap();
+    play_to(&mut s, beat - 3);
+    sent.clear();
+    s.drain(StepIndex(u64::MAX), &mut sent);
+    sent.clear();
+    let silent = Edit::Set { part: Some("lead".into()), control: Control::Density, value: Some(Signal::Constant(0.0)) };
+    s.edit(silent, When::NextBeat);
+    s.plan_all();
+    s.drain(StepIndex(u64::MAX), &mut sent);
+    let again = sent.iter().any(|m| matches!(m, ToPlayer::Step(step) if step.step.0 == beat - 1));
+    assert!(again, "the note on step {} ends where nothing begins any more", beat - 1);
 }

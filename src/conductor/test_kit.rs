@@ -64,11 +64,15 @@ impl Probe {
         Probe { state: [0.0; 2], fault, toil }
     }
 
-    fn listen(&mut self, heard: &Heard) {
+    /// Drums listen to nobody, so that tests can tell who hears whom.
+    fn listen(&mut self, role: Role, heard: &Heard) {
+        self.state[1] += 1.0;
+        if role == Role::Drums {
+            return;
+        }
         let all = heard.history.back(1).iter().chain(heard.history.back(16)).chain(heard.now);
         let sum: f32 = all.map(|n| f32::from(n.note.pitch) + f32::from(n.note.velocity) / 128.0).sum();
         self.state[0] = (self.state[0] * 0.5 + sum) % 1024.0;
-        self.state[1] += 1.0;
     }
 }
 
@@ -85,12 +89,7 @@ impl Engine for Probe {
             }
             _ => {}
         }
-        // Drums listen to nobody, so that tests can tell who hears whom.
-        if ask.role != Role::Drums {
-            self.listen(heard);
-        } else {
-            self.state[1] += 1.0;
-        }
+        self.listen(ask.role, heard);
         let draw = |i: u64| ask.chance.unit(Purpose::Pattern, step, i);
         if draw(0) < ask.density().unwrap_or(0.5) {
             let (low, high) = ask.range;
@@ -104,9 +103,9 @@ impl Engine for Probe {
         }
         Ok(())
     }
-    fn follow(&mut self, _ask: &Ask, heard: &Heard) -> Result<(), EngineError> {
+    fn follow(&mut self, ask: &Ask, heard: &Heard) -> Result<(), EngineError> {
         self.toil.step();
-        self.listen(heard);
+        self.listen(ask.role, heard);
         Ok(())
     }
     fn save(&self, state: &mut EngineState) {

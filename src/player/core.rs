@@ -99,13 +99,12 @@ impl Core {
             return;
         }
         self.skip_stall(now);
-        let horizon = now.after_ms(HAND_OVER_MS);
         loop {
-            let (step_at, barrier) = self.next_step();
-            let event = self.next_event().filter(|&tick| tick < barrier);
+            let next = self.next_step();
+            let event = self.next_event().and_then(|tick| Some((tick, self.due_at(tick, &next)?)));
             match event {
-                Some(tick) if self.map.nanos_at(tick) <= horizon => self.send_next(tick, now, sink),
-                None if step_at <= now => self.hand_over(now, sink),
+                Some((tick, due)) if due <= now => self.send_next(tick, now, sink),
+                None if next.at <= now => self.hand_over(now, sink),
                 _ => break,
             }
         }
@@ -117,11 +116,9 @@ impl Core {
         if !self.is_running() {
             return None;
         }
-        let (step, barrier) = self.next_step();
-        // An event behind the next step's first one waits with that step.
-        let event = self.next_event().filter(|&tick| tick < barrier);
-        let event = event.map(|tick| self.map.nanos_at(tick).before_ms(HAND_OVER_MS));
-        Some(event.map_or(step, |e| e.min(step)))
+        let next = self.next_step();
+        let event = self.next_event().and_then(|tick| self.due_at(tick, &next));
+        Some(event.map_or(next.at, |due| due.min(next.at)))
     }
 
     /// Where the music is. The fields that only a thread knows (lateness, priority) are left at rest.
@@ -251,19 +248,27 @@ impl Core {
         }
     }
 
-    /// When the next step is handed over, and the tick that no event may pass before. A planned step goes a hand-over horizon
-    /// before its grid place, however early its first note lies, so that edits have the same time for every step; only a note
-    /// so early that an output would miss it makes it go sooner. A step that is not there is waited for until its last call.
-    fn next_step(&self) -> (Nanos, Tick) {
+    /// How the next step is handed over. A planned step goes a hand-over horizon before its grid place, however early its first
+    /// note lies, so that edits have the same time for every step; only a note so early that an output would miss it makes it
+    /// go sooner. A step that is not there is waited for until its last call.
+    fn next_step(&self) -> NextStep {
         let grid = self.map.nanos_at(self.next.tick());
+        let may_be_cut = self.map.tick_at(grid.before_ms(HAND_OVER_MS - LAST_CALL_MS));
         match self.store.good(self.next) {
             Some(step) => {
                 let first = first_tick(step);
                 let last_call = self.map.nanos_at(first).before_ms(LAST_CALL_MS);
-                (grid.before_ms(HAND_OVER_MS).min(last_call), first)
+                let at = grid.before_ms(HAND_OVER_MS).min(last_call);
+                NextStep { at, barrier: first.min(may_be_cut), may_be_cut }
             }
-            None => (grid.before_ms(LAST_CALL_MS), self.next.tick()),
+            None => NextStep { at: grid.before_ms(LAST_CALL_MS), barrier: self.next.tick(), may_be_cut },
         }
+    }
+
+    /// When an event may be sent; `None` when it waits with the next step. What the next step may still cut waits as long as it can.
+    fn due_at(&self, tick: Tick, next: &NextStep) -> Option<Nanos> {
+        let ahead_ms = if tick >= next.may_be_cut { LAST_CALL_MS } else { HAND_OVER_MS };
+        (tick < next.barrier).then(|| self.map.nanos_at(tick).before_ms(ahead_ms))
     }
 
     /// Tick of the next event: note-off, pulse, parameter or note-on.
@@ -359,6 +364,16 @@ impl Core {
         self.next = index.after(1);
         sink.report(FromPlayer::Handed { step: index, epoch });
     }
+}
+
+/// How the next step is handed over.
+struct NextStep {
+    /// When.
+    at: Nanos,
+    /// No event at this tick or behind it is sent before.
+    barrier: Tick,
+    /// Ends of notes from here on may still be moved by a note of the step.
+    may_be_cut: Tick,
 }
 
 /// Where a step's first event lies: its grid place, or earlier when a note anticipates it.

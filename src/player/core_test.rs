@@ -143,6 +143,22 @@ fn a_note_that_cuts_ends_what_its_part_sounds_and_no_other() {
 }
 
 #[test]
+fn an_end_waits_for_the_step_that_may_still_cut_it() {
+    let mut stage = Stage::new(&["none"]);
+    let cutting = |n: PlannedNote| PlannedNote { cuts: true, ..n };
+    stage.plan(0..16, 0, 120.0, |s| if s == 0 { vec![cutting(note(0, 0, 231, 60))] } else { vec![] });
+    stage.tell(ToPlayer::Start);
+    // The note's end is within the horizon; step 1 goes two milliseconds later, and is planned anew before that.
+    stage.run_ms(START_LEAD_MS + 23);
+    stage.tell(ToPlayer::Revise { from: StepIndex(1), epoch: 1 });
+    stage.plan(1..16, 1, 120.0, |s| if s == 1 { vec![cutting(note(1, -20, 240, 62))] } else { vec![] });
+    stage.run_ms(400);
+    let t = FIRST_MS;
+    let (cut, end) = (t + 114, t + 239);
+    assert_eq!(stage.heard("none"), [(t, true, 60), (cut, false, 60), (cut, true, 62), (end, false, 62)]);
+}
+
+#[test]
 fn a_revised_step_is_waited_for_then_the_older_plan_plays() {
     for (delay_ms, epoch) in [(40, 1), (HAND_OVER_MS - LAST_CALL_MS + 10, 0)] {
         let mut stage = Stage::new(&["none"]);

@@ -73,10 +73,9 @@ fn perform(seed: u64, bars: u64) -> (Stage<Score>, Journal, (u64, u64)) {
                 left == 0
             });
         }
-        // The next steps are always there; what is left of the time varies.
-        while stage.session.planned() < stage.session.handed().after(4) {
-            stage.session.plan_next();
-        }
+        // A bar is always there: no note is handed over before it is known where the next one of its line begins. What is left
+        // of the time varies.
+        while stage.session.planned() < stage.session.handed().after(16) && stage.session.plan_next() {}
         let mut left = [0, 2, 20, 200, 2000][dice.below(5) as usize];
         while left > 0 && stage.session.plan_next() {
             left -= 1;
@@ -92,48 +91,37 @@ fn perform(seed: u64, bars: u64) -> (Stage<Score>, Journal, (u64, u64)) {
     (stage, journal, (counts.ranked, counts.unranked))
 }
 
-/// Beginnings of notes before a tick: channel, pitch, velocity. Where a mono note ends depends on how far the plan reached
-/// when it was handed over.
-fn onsets(score: &Score, end: u64) -> Vec<(u64, u8, u8, u8)> {
+/// Beginnings and ends of notes before a tick: slot, pitch, velocity (0 for an end).
+fn notes(score: &Score, end: u64) -> Vec<(u64, u8, u8, u8)> {
     let of = |(due, event): &(Due, OutEvent)| match *event {
         OutEvent::NoteOn { channel, pitch, velocity } => Some((due.tick.0, channel, pitch, velocity)),
+        OutEvent::NoteOff { channel, pitch } => Some((due.tick.0, channel, pitch, 0)),
         _ => None,
     };
-    let mut onsets: Vec<_> = score.events.iter().filter_map(of).filter(|n| n.0 < end).collect();
+    let mut notes: Vec<_> = score.events.iter().filter_map(of).filter(|n| n.0 < end).collect();
     // Events of one tick have no order.
-    onsets.sort_unstable();
-    onsets
+    notes.sort_unstable();
+    notes
 }
 
 #[test]
 fn a_journal_gives_again_what_was_ranked_in_time_and_what_was_not() {
-    let (ranked, unranked) = give_again(&[1, 2, 4, 5, 6, 7, 8]);
-    assert!(ranked > 50 && unranked > 20, "the weather must be neither fair nor hopeless: {ranked} {unranked}");
-}
-
-#[test]
-#[ignore = "not solved: of the seeds 1 to 8 the replay of this one differs"]
-fn a_journal_gives_every_performance_again() {
-    give_again(&[3]);
-}
-
-/// Plays and replays these seeds; gives the bars that were ranked and those that were not.
-fn give_again(seeds: &[u64]) -> (u64, u64) {
     let (mut ranked, mut unranked) = (0, 0);
-    for &seed in seeds {
+    // Those beyond ten have found something.
+    for seed in (1..10).chain([28, 62, 99]) {
         let (stage, journal, counts) = perform(seed, 40);
         ranked += counts.0;
         unranked += counts.1;
         let journal = Journal::from_text(&journal.to_text()).unwrap();
         let again = render(&journal, open(), &mut SeedLoader, 39, |_| true).unwrap();
         let end = again.end.0;
-        let (live, again) = (onsets(&stage.sink, end), onsets(&again.score, end));
+        let (live, again) = (notes(&stage.sink, end), notes(&again.score, end));
         let first = live.iter().zip(&again).position(|(a, b)| a != b);
         let what = first.map(|i| (i, live[i], again[i]));
         assert!(live == again, "seed {seed}: {what:?} of {} and {} differs", live.len(), again.len());
         assert!(live.len() > 300, "seed {seed}: hardly anything was played");
     }
-    (ranked, unranked)
+    assert!(ranked > 50 && unranked > 20, "the weather must be neither fair nor hopeless: {ranked} {unranked}");
 }
 
 #[test]
