@@ -2,6 +2,7 @@
 //!
 //! A file is untrusted: what does not fit gives one sentence, as with the LSTM's files.
 
+use super::decode::Manner;
 use super::planes;
 use super::shape::{CONDITIONS, FAMILIES, Family, Half, Shape};
 use crate::engine::lstm::file::{
@@ -38,9 +39,8 @@ pub struct Card {
     pub planes: String,
     /// Slope of the generators' sigmoids at the end of training.
     pub slope: f32,
-    /// For each role the share of its onset that a note must keep to be held, and how much chance has a say in which onsets
-    /// are played; fitted to the train split.
-    pub reading: BTreeMap<String, [f32; 2]>,
+    /// For each role how its planes are read, fitted to the train and valid splits.
+    pub reading: BTreeMap<String, Manner>,
     /// Axes of the latent map: the directions in which bars change most.
     pub map: Vec<Vec<f32>>,
     /// Corpora it was trained on.
@@ -72,10 +72,9 @@ impl Card {
     pub fn shape(&self, family: Family) -> Shape {
         Shape { family, channels: self.channels, expand: self.expand, blocks: self.blocks }
     }
-    /// Hold and heat of a role (see `decode::Reading`); a half and nothing where the file says nothing sensible.
-    pub fn reading(&self, role: Role) -> [f32; 2] {
-        let sound = |r: &[f32; 2]| (0.0..1.0).contains(&r[0]) && (0.0..=4.0).contains(&r[1]);
-        self.reading.get(role.name()).copied().filter(sound).unwrap_or([0.5, 0.0])
+    /// How a role's planes are read; the plain way where the file says nothing sensible.
+    pub fn reading(&self, role: Role) -> Manner {
+        self.reading.get(role.name()).copied().filter(Manner::is_sound).unwrap_or_default()
     }
     /// The latent map; the fixed one when the file has none that fits.
     pub fn projection(&self) -> Projection {
@@ -117,6 +116,16 @@ impl Weights {
             }
         }
         Ok(Weights { card, tensors })
+    }
+
+    /// The same with other numbers in some tensors.
+    ///
+    /// # Errors
+    /// As [`Weights::new`].
+    pub fn with(self, tensors: BTreeMap<String, Vec<f32>>) -> Result<Weights, String> {
+        let mut all = self.tensors;
+        all.extend(tensors);
+        Weights::new(self.card, all)
     }
 
     /// The numbers of a tensor, row-major; empty for a name that is not there.

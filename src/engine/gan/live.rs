@@ -3,6 +3,7 @@
 //! It uses the LSTM's kernel: every sum in one fixed order, no fused multiply-add, so that all processors give the same
 //! bits. All memory is taken at the start; a pass allocates nothing.
 
+use super::decode::Manner;
 use super::file::Weights;
 use super::planes::{class_shifts_into, is_open, write_conditions, write_steps};
 use super::scene::{BarScene, SEGMENT_STEPS};
@@ -55,8 +56,8 @@ pub struct Packed {
     pub styles: Vec<String>,
     /// The latent map.
     pub projection: Projection,
-    /// Hold and heat of each role (see `decode::Reading`).
-    pub reading: [[f32; 2]; ROLES.len()],
+    /// How each role's planes are read.
+    pub reading: [Manner; ROLES.len()],
     slope: f32,
     pairs: [Option<Pair>; 2],
 }
@@ -196,6 +197,8 @@ pub struct Live {
     packed: Arc<Packed>,
     simd: Simd,
     scratch: [Option<Scratch>; 2],
+    /// Onsets that bars wanted so far, and those of them that nothing sounds at.
+    pub(super) orphans: [u64; 2],
 }
 
 fn leak(values: &mut [f32]) {
@@ -206,7 +209,7 @@ impl Live {
     /// Passes through `packed` by the given instructions.
     pub fn new(packed: Arc<Packed>, simd: Simd) -> Live {
         let scratch = [0, 1].map(|i: usize| packed.pairs[i].as_ref().map(|pair: &Pair| Scratch::new(&pair.shape)));
-        Live { packed, simd, scratch }
+        Live { packed, simd, scratch, orphans: [0; 2] }
     }
 
     /// The shared weights.

@@ -1,6 +1,7 @@
 //! Generator and critic in plain candle, on any device that candle has: what the fused pass is tested against, and the
 //! path to a GPU.
 
+use super::decode::Manner;
 use super::file::Weights;
 use super::planes::{class_shifts, is_open, write_conditions, write_steps};
 use super::scene::{BarScene, SEGMENT_STEPS};
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 pub struct Oracle {
     shapes: Vec<Shape>,
     styles: Vec<String>,
-    reading: [[f32; 2]; ROLES.len()],
+    reading: [Manner; ROLES.len()],
     slope: f64,
     tensors: HashMap<String, Tensor>,
     device: Device,
@@ -49,8 +50,8 @@ impl Oracle {
         &self.styles
     }
 
-    /// Hold and heat of a role (see `decode::Reading`).
-    pub fn reading(&self, role: Role) -> [f32; 2] {
+    /// How a role's planes are read.
+    pub fn reading(&self, role: Role) -> Manner {
         self.reading[role.index()]
     }
 

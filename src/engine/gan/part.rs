@@ -1,7 +1,7 @@
 //! The engine of one part: at each step the rest of the bar is made anew with the present steering, and the step is taken
 //! (receding horizon). A bar whose scene and latent vector have not changed is not made twice.
 
-use super::decode::{Onset, Reading, choose_onsets, read_planes};
+use super::decode::{Manner, Onset, Reading, choose_onsets, orphans, read_planes};
 use super::live::Live;
 use super::oracle::Oracle;
 use super::planes::{Learnable, write_planes};
@@ -19,8 +19,8 @@ pub trait Generator: Send {
     fn styles(&self) -> &[String];
     /// True when the model plays the role.
     fn plays(&self, role: Role) -> bool;
-    /// Hold and heat of a role (see `Reading`).
-    fn reading(&self, role: Role) -> [f32; 2];
+    /// How a role's planes are read.
+    fn reading(&self, role: Role) -> Manner;
 }
 
 impl Generator for Live {
@@ -33,7 +33,7 @@ impl Generator for Live {
     fn plays(&self, role: Role) -> bool {
         self.packed().has(Family::of(role))
     }
-    fn reading(&self, role: Role) -> [f32; 2] {
+    fn reading(&self, role: Role) -> Manner {
         self.packed().reading[role.index()]
     }
 }
@@ -48,7 +48,7 @@ impl Generator for Oracle {
     fn plays(&self, role: Role) -> bool {
         self.has(Family::of(role))
     }
-    fn reading(&self, role: Role) -> [f32; 2] {
+    fn reading(&self, role: Role) -> Manner {
         Oracle::reading(self, role)
     }
 }
@@ -106,14 +106,12 @@ impl<G: Generator> Engine for GanPart<G> {
         out.clear();
         let scene = BarScene::of(ask, heard.history);
         let latent = heated(&ask.latent, ask.temperature.pitch);
-        let [hold, heat] = self.generator.reading(ask.role);
+        let mut manner = self.generator.reading(ask.role);
         let rhythm = if ask.temperature.rhythm.is_finite() { ask.temperature.rhythm.clamp(0.0, 4.0) } else { 1.0 };
-        let reading = Reading {
-            polyphony: ask.polyphony,
-            hold,
-            heat: heat * rhythm,
-            chance: ask.chance.fold(Segment::of(&ask.place).first.0),
-        };
+        manner.heat *= rhythm;
+        manner.sway *= rhythm;
+        let reading =
+            Reading { polyphony: ask.polyphony, manner, chance: ask.chance.fold(Segment::of(&ask.place).first.0) };
         if self.bar.as_ref().is_none_or(|(s, l, p)| *s != scene || *l != latent || *p != reading) {
             self.make(ask, scene, latent, reading)?;
         }
@@ -193,11 +191,19 @@ impl BarMaker for Live {
         if scene.density == Some(0.0) {
             return silent;
         }
-        let [hold, heat] = self.packed().reading[scene.role.index()];
+        let manner = self.packed().reading[scene.role.index()];
         // The same chance for all latent vectors, so that what differs between two bars is the latent's doing.
         let chance = Chance::new(scene.segment.first.0).fold(scene.role as u64);
-        let reading = Reading { polyphony: scene.role.polyphony(), hold, heat, chance };
-        Live::planes(self, scene, latent).map_or(silent, |planes| read_planes(scene, planes, reading))
+        let reading = Reading { polyphony: scene.role.polyphony(), manner, chance };
+        let Some(planes) = Live::planes(self, scene, latent) else { return silent };
+        let (bar, [onsets, orphans]) = (read_planes(scene, planes, reading), orphans(scene, planes));
+        self.orphans = [self.orphans[0] + onsets, self.orphans[1] + orphans];
+        bar
+    }
+
+    fn orphans(&self) -> Option<f64> {
+        let [onsets, orphans] = self.orphans;
+        (onsets > 0).then(|| orphans as f64 / onsets as f64)
     }
 }
 

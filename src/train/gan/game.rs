@@ -102,7 +102,7 @@ pub struct Game {
 }
 
 /// Momentum hurts a game: no first moment (Radford et al. 2016 lower it to 0.5, Karras et al. 2018 to 0).
-fn adam(average: f32) -> AdamW {
+pub(super) fn adam(average: f32) -> AdamW {
     AdamW { beta1: 0.0, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.0, clip: 0.0, average }
 }
 
@@ -220,29 +220,11 @@ impl Game {
         let bars = known.bars;
         let made = self.generator.generate(known, &self.latents(1, bars)?, slope)?.detach();
         let seen = self.with_noise(&Tensor::cat(&[real, &made], 0)?, 2, self.size_of_noise(progress))?;
-        let twice: Vec<usize> = (0..2 * bars).map(|i| i % bars).collect();
-        let slots = self.family().slots();
         let is_penalty = self.updates().is_multiple_of(self.rules.penalty_every.max(1));
-        let scores = if is_penalty {
-            let four: Vec<usize> = (0..4 * bars).map(|i| i % bars).collect();
-            let moved = self.with_noise(&seen, 3, NEAR)?;
-            self.critic.score(&known.pick(&four, slots)?, &Tensor::cat(&[&seen, &moved], 0)?, false)?
-        } else {
-            self.critic.score(&known.pick(&twice, slots)?, &seen, false)?
-        };
-        let (of_real, of_made) = (scores.narrow(0, 0, bars)?, scores.narrow(0, bars, bars)?);
-        let mut loss = (softplus_mean(&of_real.neg()?)? + softplus_mean(&of_made)?)?;
-        turn.critic = loss.to_scalar()?;
-        if is_penalty {
-            let apart = (scores.narrow(0, 2 * bars, 2 * bars)? - scores.narrow(0, 0, 2 * bars)?)?;
-            let weight = self.rules.penalty / 2.0 * self.rules.penalty_every as f64 / f64::from(NEAR * NEAR);
-            // Both kinds of bars are penalised, each by its mean.
-            loss = (loss + (apart.sqr()?.mean_all()? * (2.0 * weight))?)?;
-        }
-        let right = |scores: &Tensor, sign: f32| -> Result<usize> {
-            Ok(scores.to_vec1::<f32>()?.into_iter().filter(|s| s * sign > 0.0).count())
-        };
-        turn.balance = (right(&of_real, 1.0)? + right(&of_made, -1.0)?) as f32 / (2 * bars) as f32;
+        let moved = if is_penalty { Some(self.with_noise(&seen, 3, NEAR)?) } else { None };
+        let judged = judge(&self.critic, &self.rules, known, &seen, moved.as_ref())?;
+        (turn.critic, turn.balance) = (judged.told, judged.balance);
+        let loss = judged.loss;
         let grads = loss.backward()?;
         self.optimisers[1].step(self.critic.vars(), &grads, &adam(0.0), rate)?;
         Ok(())
@@ -327,4 +309,45 @@ impl Game {
 }
 
 /// Size of the noise by which the critic's steepness is measured.
-const NEAR: f32 = 0.1;
+pub(super) const NEAR: f32 = 0.1;
+
+/// What a critic makes of a batch.
+pub(super) struct Judged {
+    /// What it is to learn from.
+    pub loss: Tensor,
+    /// The loss without the penalty, nats.
+    pub told: f32,
+    /// Share of bars told right.
+    pub balance: f32,
+}
+
+/// Lets a critic judge the real bars and then the made ones of `seen`, in the same scenes; with `moved`, the same bars and a
+/// little noise, its steepness is penalised.
+pub(super) fn judge(
+    critic: &GanNet,
+    rules: &Rules,
+    known: &Known,
+    seen: &Tensor,
+    moved: Option<&Tensor>,
+) -> Result<Judged> {
+    let (bars, slots) = (known.bars, critic.shape.family.slots());
+    let times = |n: usize| (0..n * bars).map(|i| i % bars).collect::<Vec<_>>();
+    let scores = match moved {
+        Some(moved) => critic.score(&known.pick(&times(4), slots)?, &Tensor::cat(&[seen, moved], 0)?, false)?,
+        None => critic.score(&known.pick(&times(2), slots)?, seen, false)?,
+    };
+    let (of_real, of_made) = (scores.narrow(0, 0, bars)?, scores.narrow(0, bars, bars)?);
+    let mut loss = (softplus_mean(&of_real.neg()?)? + softplus_mean(&of_made)?)?;
+    let told = loss.to_scalar()?;
+    if moved.is_some() {
+        let apart = (scores.narrow(0, 2 * bars, 2 * bars)? - scores.narrow(0, 0, 2 * bars)?)?;
+        let weight = rules.penalty / 2.0 * rules.penalty_every as f64 / f64::from(NEAR * NEAR);
+        // Both kinds of bars are penalised, each by its mean.
+        loss = (loss + (apart.sqr()?.mean_all()? * (2.0 * weight))?)?;
+    }
+    let right = |scores: &Tensor, sign: f32| -> Result<usize> {
+        Ok(scores.to_vec1::<f32>()?.into_iter().filter(|s| s * sign > 0.0).count())
+    };
+    let balance = (right(&of_real, 1.0)? + right(&of_made, -1.0)?) as f32 / (2 * bars) as f32;
+    Ok(Judged { loss, told, balance })
+}

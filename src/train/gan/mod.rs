@@ -16,10 +16,12 @@ pub mod ends;
 pub mod game;
 #[cfg(test)]
 mod gradients;
+pub mod hearing;
 pub mod losses;
 pub mod net;
 pub mod news;
 pub mod noise;
 pub mod ops;
+pub mod reading;
 pub mod run;
 pub mod trend;

@@ -58,6 +58,8 @@ pub enum News {
         /// What, and what to do.
         why: &'static str,
     },
+    /// What is done after the game, and how far it is.
+    Finish(String),
     /// A model file was written.
     Saved {
         /// Where.
@@ -103,6 +105,7 @@ impl std::fmt::Display for News {
                 write!(f, "{} at {update}: {figures}\n{sample}", family.name())
             }
             News::Warning { family, why } => write!(f, "{}: {why}", family.name()),
+            News::Finish(what) => f.write_str(what),
             News::Saved { path } => write!(f, "saved {}", path.display()),
         }
     }

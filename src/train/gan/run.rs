@@ -3,7 +3,7 @@
 use super::data::Bars;
 use super::game::{Game, Rules, Turn};
 use super::news::{Collapse, News};
-use super::trend;
+use super::{hearing, reading, trend};
 use crate::corpus::{Corpus, Split};
 use crate::engine::gan::file::{self, Card, Trained, Weights};
 use crate::engine::gan::shape::{FAMILIES, Family};
@@ -138,7 +138,7 @@ pub fn train(
         side.keep()?;
     }
     let model = out.join("model.safetensors");
-    write_model(&sides, corpus, styles, &model)?;
+    write_model(&sides, corpus, styles, &model, (say, stop))?;
     say(News::Saved { path: model.clone() });
     let stopped = sides.iter().any(|side| side.progress() < 1.0);
     let updates = sides.iter().map(|side| (side.game.family(), side.game.updates())).collect();
@@ -318,7 +318,13 @@ impl<'a> Side<'a> {
 }
 
 /// Averaged generators and critics of all sides in one file.
-fn write_model(sides: &[Side], corpus: &Corpus, styles: Vec<String>, path: &Path) -> Result<(), TrainError> {
+fn write_model(
+    sides: &[Side],
+    corpus: &Corpus,
+    styles: Vec<String>,
+    path: &Path,
+    (say, stop): (&(dyn Fn(News) + Sync), &AtomicBool),
+) -> Result<(), TrainError> {
     let corpora: BTreeSet<&str> = corpus.pieces.iter().map(|p| p.corpus.as_str()).collect();
     let first = &sides[0];
     let rules = &first.config.rules;
@@ -350,6 +356,13 @@ fn write_model(sides: &[Side], corpus: &Corpus, styles: Vec<String>, path: &Path
         ..Card::default()
     };
     let mut weights = Weights::new(card, tensors).map_err(TrainError::Write)?;
-    weights.card.reading = trend::readings(corpus, &weights);
+    let least = sides.iter().map(|side| side.game.updates()).min().unwrap_or(0);
+    weights.card.reading = reading::fit(corpus, &weights, least, &mut |text| say(News::Finish(text.to_string())));
+    for side in sides {
+        let ear = hearing::teach(&side.game, &side.bars, &weights, side.config.seed, stop)?;
+        let (family, right) = (side.game.family().name(), ear.balance * 100.0);
+        say(News::Finish(format!("{family}: the ear is right about {right:.0} % after {} updates", ear.updates)));
+        weights = weights.with(ear.tensors).map_err(TrainError::Write)?;
+    }
     weights.save(path, Precision::F16).map_err(|e| TrainError::Write(e.to_string()))
 }

@@ -7,12 +7,10 @@ use crate::engine::gan::file::{self, Card};
 use crate::engine::gan::shape::Family;
 use crate::engine::gan::{BarMaker, BarScene, Live, Packed, Segment, Weights};
 use crate::engine::lstm::kernel::Simd;
-use crate::music::{Chance, Chord, Key, LATENT, Latent, ROLES, StepNotes, StyleBlend, grid};
+use crate::music::{Chance, Chord, Key, LATENT, Latent, StepNotes, StyleBlend, grid};
 use crate::time::{BarMap, StepIndex};
-use crate::train::gan_eval::{Judge, Watch, players, quick};
-use std::collections::BTreeMap;
+use crate::train::gan_eval::{Judge, quick};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Windows of each role that a trend is measured on.
 const WINDOWS: usize = 64;
@@ -51,33 +49,6 @@ pub fn playable(game: &Game, styles: &[String]) -> Result<Live, String> {
 /// The main figures, as one line.
 pub fn figures(judge: &Judge, live: &mut Live) -> String {
     quick(judge, live, 1).to_string()
-}
-
-/// Holds and heats that are tried for [`readings`].
-const HOLDS: [f32; 7] = [0.0005, 0.002, 0.01, 0.03, 0.1, 0.3, 0.5];
-const HEATS: [f32; 3] = [0.0, 0.5, 1.0];
-
-/// For each role the way of reading its planes (hold, heat) by which the table comes nearest to that of the train split:
-/// nothing held out has a say.
-pub fn readings(corpus: &Corpus, weights: &Weights) -> BTreeMap<String, [f32; 2]> {
-    let judge = Judge::new(corpus, Split::Train, WINDOWS, 2);
-    let mut best: BTreeMap<String, (f64, [f32; 2])> = BTreeMap::new();
-    for (hold, heat) in HOLDS.into_iter().flat_map(|hold| HEATS.map(|heat| (hold, heat))) {
-        let mut packed = Packed::new(weights);
-        packed.reading = [[hold, heat]; ROLES.len()];
-        let never = AtomicBool::new(false);
-        let mut watch = Watch { say: &mut |_, _, _| {}, stop: &never };
-        let takes = players::made(&judge, &mut Live::new(Arc::new(packed), Simd::best()), 1, WINDOWS, &mut watch);
-        let gap = judge.gap(&takes, judge.asked);
-        for (role, gap) in ROLES.into_iter().zip(gap.roles) {
-            let Some(gap) = gap.filter(|g| g.is_finite()) else { continue };
-            let entry = best.entry(role.name().to_string()).or_insert((gap, [hold, heat]));
-            if gap < entry.0 {
-                *entry = (gap, [hold, heat]);
-            }
-        }
-    }
-    best.into_iter().map(|(role, (_, reading))| (role, reading)).collect()
 }
 
 /// A bar of each of the family's roles as text: the middle of the latent space, a common chord.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::time::Instant;
 
 /// Windows of each role that are chosen by taste.
-const TASTED: usize = 128;
+const TASTED: usize = 250;
 
 /// How well the ear tells held-out real bars from made ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]

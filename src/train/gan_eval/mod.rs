@@ -40,7 +40,7 @@ pub mod windows;
 
 pub use judge::Judge;
 pub use players::Watch;
-pub use quick::{Quick, quick};
+pub use quick::{Quick, quick, quick_of};
 pub use report::GanReport;
 
 use super::report::TrainError;
