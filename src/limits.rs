@@ -47,6 +47,12 @@ pub const MIDI_FILE_BYTES: u64 = 16 << 20;
 pub const MIDI_FILE_NOTES: usize = 400_000;
 /// Longest MIDI file that is read, in sixteenths: nine hours at 120. Keeps a crafted file from taking the memory.
 pub const MIDI_FILE_STEPS: u32 = 1 << 18;
+/// Largest file of a likelihood benchmark: by its counts the largest public one, MuseData, takes some 7 MB.
+pub const BENCHMARK_BYTES: u64 = 16 << 20;
+/// Pieces in one split of a benchmark: the public ones have 694 at most.
+pub const BENCHMARK_PIECES: usize = 4096;
+/// Steps in one piece of a benchmark: two hours of sixteenths at 120.
+pub const BENCHMARK_STEPS: usize = 1 << 16;
 /// Files read from one corpus folder: two orders of magnitude above the largest shipped one.
 pub const CORPUS_FILES: usize = 200_000;
 /// Bars that the player repeats from memory when no plan comes, before it is silent on purpose.

@@ -68,7 +68,8 @@ pub fn write(path: &Path, entries: &[(Stamp, Outcome)]) -> std::io::Result<()> {
     })
 }
 
-fn fnv(bytes: &[u8]) -> u64 {
+/// A number for bytes (FNV-1a), to tell files and folders apart by.
+pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -27,6 +27,7 @@ mod roles;
 mod split_hands;
 mod styles;
 
+pub use cache::fnv;
 pub use load::{CorpusError, Progress, load, load_with_cache};
 pub use piece::{Corpus, Dropped, GridNote, Piece, Split, Window, windows};
 pub use quantise::{Sheet, understand};

@@ -1,0 +1,163 @@
+//! Jsb: likelihood benchmarks on the public splits of the Bach chorales and their kin, and what counting alone reaches there.
+//!
+//! Owns: the table of [`BENCHMARKS`], reading their files ([`read`]), what a step of them is ([`steps`]), the counting baselines
+//! ([`count`]), [`evaluate`].
+//! Called from: `eval --benchmark` on the command line, tests. Reads one file; the rest is pure.
+//! Units: nats, over every step with the first; bits stand beside them. A unit is a note of the four voices (a rest counts as one) at
+//! sixteenths, a frame of 88 keys at quarters.
+//!
+//! Sources: the splits and nats a frame are those of Boulanger-Lewandowski, Bengio and Vincent, "Modeling temporal dependencies in
+//! high-dimensional sequences" (ICML 2012); four voices at sixteenths are those of Huang et al., "Counterpoint by convolution" (ISMIR
+//! 2017). Both lie as JSON in <https://github.com/czhuang/JSB-Chorales-dataset>.
+//!
+//! Invariants
+//! - The same file gives the same report, to the last digit.
+//! - Baselines are counted on the train split only and scored on valid and test.
+//! - A file that is broken, empty or huge is an error of one sentence; memory stays below some 0.2 GB whatever the file says.
+//!
+//! Not here: nets; product corpora and their bits a note (`eval`).
+
+pub mod count;
+pub mod read;
+pub mod report;
+pub mod score;
+pub mod steps;
+#[cfg(test)]
+mod tests;
+
+pub use report::BenchmarkReport;
+
+use super::report::TrainError;
+use count::{Baseline, KEYS, VOICES};
+use read::Splits;
+use report::{FileFacts, Row, SplitFacts};
+use score::Score;
+use std::path::{Path, PathBuf};
+use steps::{Keys, Step, Voices};
+
+/// One benchmark.
+#[derive(Debug)]
+pub struct Benchmark {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it scores, and the file it reads.
+    pub doc: &'static str,
+    /// Names that its file may have, the usual one first.
+    pub files: &'static [&'static str],
+    is_voices: bool,
+}
+
+/// All benchmarks.
+pub const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "jsb16",
+        doc: "382 Bach chorales, four voices at sixteenths: nats a note (Jsb16thSeparated.json)",
+        files: &["Jsb16thSeparated.json", "Jsb16.json"],
+        is_voices: true,
+    },
+    Benchmark {
+        name: "jsbq",
+        doc: "the same chorales at quarters, 88 keys: nats a frame (jsb-chorales-quarter.json)",
+        files: &["jsb-chorales-quarter.json", "JSB_Chorales.json"],
+        is_voices: false,
+    },
+    Benchmark {
+        name: "nott",
+        doc: "folk tunes with chords, 88 keys: nats a frame (Nottingham.json)",
+        files: &["Nottingham.json"],
+        is_voices: false,
+    },
+    Benchmark {
+        name: "muse",
+        doc: "orchestral and piano music, 88 keys: nats a frame (MuseData.json)",
+        files: &["MuseData.json"],
+        is_voices: false,
+    },
+    Benchmark {
+        name: "piano",
+        doc: "classical piano, 88 keys: nats a frame (Piano_midi.json)",
+        files: &["Piano_midi.json", "Piano-midi.de.json"],
+        is_voices: false,
+    },
+];
+
+/// Below a given folder the file is looked for in these too: the folder of the collection, and a folder that holds collections.
+const FOLDERS: &[&str] = &["", "json", "jsb-chorales/json"];
+
+/// The benchmark with this name.
+pub fn named(name: &str) -> Option<&'static Benchmark> {
+    BENCHMARKS.iter().find(|b| b.name == name)
+}
+
+/// The benchmark's file in the first of the folders that has it.
+///
+/// # Errors
+/// One sentence when no folder has it.
+pub fn find(benchmark: &Benchmark, folders: &[PathBuf]) -> Result<PathBuf, TrainError> {
+    let below = folders.iter().flat_map(|f| FOLDERS.iter().map(move |sub| f.join(sub)));
+    let mut paths = below.flat_map(|f| benchmark.files.iter().map(move |name| f.join(name)));
+    paths.find(|p| p.is_file()).ok_or_else(|| {
+        let folders: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+        TrainError::Data(format!(
+            "the benchmark {} has nothing to read: there is no {} in {} (nor in json or jsb-chorales/json below)",
+            benchmark.name,
+            benchmark.files[0],
+            folders.join(", ")
+        ))
+    })
+}
+
+/// Counts the baselines on the train split and scores them on valid and test.
+///
+/// # Errors
+/// One sentence: no file, a file that cannot be read, or one that is no benchmark file.
+pub fn evaluate(benchmark: &Benchmark, folders: &[PathBuf]) -> Result<BenchmarkReport, TrainError> {
+    let path = find(benchmark, folders)?;
+    let bytes = read::bytes(&path)?;
+    let file = FileFacts::of(&path, &bytes);
+    if benchmark.is_voices {
+        let splits: Splits<Voices> = read::splits(&path, &bytes)?;
+        let mut report = measure(benchmark, file, &splits, VOICES);
+        report.repeats = report::repeats(&splits);
+        Ok(report)
+    } else {
+        let splits: Splits<Keys> = read::splits(&path, &bytes)?;
+        Ok(measure(benchmark, file, &splits, KEYS))
+    }
+}
+
+/// The splits read from one file, for models and tests.
+///
+/// # Errors
+/// One sentence, as for [`evaluate`].
+pub fn load<S: Step>(path: &Path) -> Result<Splits<S>, TrainError> {
+    read::splits(path, &read::bytes(path)?)
+}
+
+fn measure<S: Step>(
+    benchmark: &Benchmark,
+    file: FileFacts,
+    splits: &Splits<S>,
+    baselines: &[Baseline],
+) -> BenchmarkReport {
+    let both = |name: &str, nats: &dyn Fn(usize, Option<&S>, &S) -> f64| Row {
+        name: name.to_owned(),
+        valid: Score::of(&splits.valid, nats),
+        test: Score::of(&splits.test, nats),
+    };
+    let (slots, uniform) = (S::SLOTS as f64, (S::CLASSES as f64).ln());
+    let mut rows = vec![both(&format!("uniform over {}", S::ALPHABET), &|_, _, _| slots * uniform)];
+    for baseline in baselines {
+        let table = baseline.fit(&splits.train);
+        rows.push(both(baseline.name, &|t, before, now| table.nats(t, before, now)));
+    }
+    BenchmarkReport {
+        benchmark: benchmark.name.to_owned(),
+        what: benchmark.doc.to_owned(),
+        unit: S::UNIT.to_owned(),
+        file,
+        splits: splits.named().map(|(name, pieces)| SplitFacts::of(name, pieces)).to_vec(),
+        rows,
+        repeats: Vec::new(),
+    }
+}
