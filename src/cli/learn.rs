@@ -9,12 +9,13 @@ use crate::engine::lstm::{Weights, expected};
 use crate::train::eval::{self, EvalOptions};
 use crate::train::gan;
 use crate::train::gan_eval;
+use crate::train::jsb;
 use crate::train::lstm::{self, Config};
 use crate::train::report::Report;
 use crate::wiring::models;
 use anyhow::{Context, Result};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One line on stderr that is written over, when stderr is a terminal; nothing otherwise.
 fn progress(text: &str, done: bool) {
@@ -101,14 +102,18 @@ fn load(dirs: &[PathBuf]) -> Result<Corpus> {
 
 /// `ricercar eval`.
 pub fn eval(args: &EvalArgs) -> Result<()> {
-    let bytes = models::bytes(Some(&args.model))?;
+    if let Some(benchmark) = args.benchmark.as_deref().and_then(jsb::named) {
+        return print_report(&jsb::evaluate(benchmark, &args.data)?, args.json);
+    }
+    let model = args.model.as_deref().context("eval needs a model file, or --benchmark")?;
+    let bytes = models::bytes(Some(model))?;
     if gan_model::file::is_gan(&bytes) {
-        return eval_gan(args, &bytes);
+        return eval_gan(args, model, &bytes);
     }
     if args.bars {
-        return eval_bars(args, &bytes);
+        return eval_bars(args, model, &bytes);
     }
-    let weights = Weights::load(&args.model, &expected())?;
+    let weights = Weights::load(model, &expected())?;
     let loaded = load(&args.data)?;
     let stop = super::render::stop_flag()?;
     let options = EvalOptions { split: split(&args.split), ..EvalOptions::default() };
@@ -116,10 +121,10 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
 }
 
 /// The bars that a model makes, beside real ones.
-fn eval_bars(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
+fn eval_bars(args: &EvalArgs, model: &Path, bytes: &[u8]) -> Result<()> {
     let packed = crate::engine::lstm::open(bytes)?;
     let loaded = load(&args.data)?;
-    let options = bar_options(args, bytes);
+    let options = bar_options(args, model, bytes);
     let stop = super::render::stop_flag()?;
     let mut say = |what: &str, done: usize, total: usize| {
         progress(&format!("{what}: {done} of {total}"), false);
@@ -131,13 +136,13 @@ fn eval_bars(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
 }
 
 /// The bars that a GAN makes, beside real ones, the band LSTM's and others, and what its critic hears.
-fn eval_gan(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
-    let packed = gan_model::open(bytes).with_context(|| args.model.display().to_string())?;
+fn eval_gan(args: &EvalArgs, model: &Path, bytes: &[u8]) -> Result<()> {
+    let packed = gan_model::open(bytes).with_context(|| model.display().to_string())?;
     let live = || gan_model::Live::new(packed.clone(), Simd::best());
     let (mut maker, mut ear) = (live(), gan_model::Critic::new(live()));
     let loaded = load(&args.data)?;
     let band = crate::engine::lstm::open(models::BAND)?;
-    let options = gan_eval::Options { lstm: Some(band), ..bar_options(args, bytes) };
+    let options = gan_eval::Options { lstm: Some(band), ..bar_options(args, model, bytes) };
     let stop = super::render::stop_flag()?;
     let mut say = |what: &str, done: usize, total: usize| {
         progress(&format!("{what}: {done} of {total}"), false);
@@ -148,11 +153,11 @@ fn eval_gan(args: &EvalArgs, bytes: &[u8]) -> Result<()> {
     print_report(&report, args.json)
 }
 
-fn bar_options(args: &EvalArgs, bytes: &[u8]) -> gan_eval::Options {
+fn bar_options(args: &EvalArgs, model: &Path, bytes: &[u8]) -> gan_eval::Options {
     gan_eval::Options {
         split: split(&args.split),
         windows: args.windows,
-        model: format!("{} ({:016x})", args.model.display(), fnv(bytes)),
+        model: format!("{} ({:016x})", model.display(), corpus::fnv(bytes)),
         ..gan_eval::Options::default()
     }
 }
@@ -174,7 +179,22 @@ fn print_report<R: serde::Serialize + std::fmt::Display>(report: &R, json: bool)
     Ok(())
 }
 
-/// A number for the bytes of a model file (FNV-1a).
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+#[cfg(test)]
+mod test {
+    use crate::cli::Cli;
+    use crate::train::jsb::BENCHMARKS;
+    use clap::Parser;
+
+    #[test]
+    fn eval_takes_a_model_or_a_benchmark() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("ricercar eval a.safetensors --data d --split test --bars"));
+        for benchmark in BENCHMARKS {
+            assert!(parses(&format!("ricercar eval --benchmark {} --data d --json", benchmark.name)));
+        }
+        for bad in ["", " a --benchmark jsb16", " --benchmark jsb17", " --benchmark jsb16 --bars"] {
+            assert!(!parses(&format!("ricercar eval --data d{bad}")), "{bad}");
+        }
+        assert!(!parses("ricercar eval --benchmark jsb16 --data d --split test"));
+    }
 }

@@ -17,6 +17,7 @@ mod play;
 mod quiet;
 mod render;
 
+use crate::train::jsb;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -123,7 +124,11 @@ pub enum Command {
         kind: TrainKind,
     },
     /// Measure a model on held-out works, beside counting baselines.
-    #[command(after_help = "Example:\n  ricercar eval models/band.safetensors --data ~/midi --json")]
+    #[command(after_help = "Examples:\n  ricercar eval models/band.safetensors --data ~/midi --json\n  \
+                          ricercar eval --benchmark jsb16 --data ~/jsb-chorales\n\n\
+                          A benchmark's file is JSON: {\"train\": [..], \"valid\": [..], \"test\": [..]}, lists of pieces; a piece is a list of\n\
+                          steps; a step lists MIDI note numbers (jsb16: soprano, alto, tenor, bass; -1 is a rest). It is looked for in\n\
+                          DIR, DIR/json and DIR/jsb-chorales/json.")]
     Eval(EvalArgs),
     /// Say what was understood of a folder of MIDI files.
     #[command(after_help = "Example:\n  ricercar corpus ~/midi")]
@@ -298,8 +303,12 @@ pub struct GanArgs {
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     /// The model file.
-    pub model: PathBuf,
-    /// Folders of MIDI files.
+    #[arg(required_unless_present = "benchmark", conflicts_with = "benchmark")]
+    pub model: Option<PathBuf>,
+    /// In place of a model: what counting alone reaches on a public benchmark, on its own valid and test splits.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bars", "split", "windows"], value_parser = benchmarks())]
+    pub benchmark: Option<String>,
+    /// Folders of MIDI files, or of a benchmark's file.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
     /// Which works are scored.
@@ -314,6 +323,11 @@ pub struct EvalArgs {
     /// For machines.
     #[arg(long)]
     pub json: bool,
+}
+
+fn benchmarks() -> clap::builder::PossibleValuesParser {
+    let row = |b: &jsb::Benchmark| clap::builder::PossibleValue::new(b.name).help(b.doc);
+    clap::builder::PossibleValuesParser::new(jsb::BENCHMARKS.iter().map(row))
 }
 
 /// Runs what the command line asks for.

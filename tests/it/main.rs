@@ -1,5 +1,6 @@
 //! The one integration binary: `mod` lines only.
 
+mod benchmarks;
 #[cfg(all(unix, feature = "jack"))]
 mod clicks;
 mod contract_engines;
