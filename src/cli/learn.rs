@@ -1,6 +1,6 @@
 //! `corpus`, `train`, `eval`: from folders of MIDI files to models and figures.
 
-use super::{EvalArgs, GanArgs, TrainArgs};
+use super::{BenchmarkArgs, EvalArgs, GanArgs, TrainArgs};
 use crate::corpus::{self, Corpus, Split};
 use crate::engine::gan as gan_model;
 use crate::engine::gan::shape::{FAMILIES, Family};
@@ -10,7 +10,9 @@ use crate::train::eval::{self, EvalOptions};
 use crate::train::gan;
 use crate::train::gan_eval;
 use crate::train::jsb;
+use crate::train::jsb::recipe::{ChordUse, Recipe};
 use crate::train::lstm::{self, Config};
+use crate::train::optim::AdamW;
 use crate::train::report::Report;
 use crate::wiring::models;
 use anyhow::{Context, Result};
@@ -94,6 +96,41 @@ pub fn train_gan(args: &GanArgs) -> Result<()> {
     Ok(())
 }
 
+/// `ricercar train benchmark`.
+pub fn train_benchmark(args: &BenchmarkArgs) -> Result<()> {
+    let benchmark = jsb::named(&args.name).context("no benchmark has this name")?;
+    let defaults = jsb::learn::Config::default();
+    let chord = match args.chord.as_str() {
+        "aside" => ChordUse::Aside,
+        "first" => ChordUse::First,
+        _ => ChordUse::None,
+    };
+    let config = jsb::learn::Config {
+        recipe: Recipe { chord, ..Recipe::FULL.without(&args.without) },
+        sizes: jsb::learn::Sizes { hidden: args.hidden, decide: args.decide, ..defaults.sizes },
+        dropout: args.dropout as f32,
+        rate: args.rate as f32,
+        batch: args.batch,
+        window: args.window,
+        updates: args.updates,
+        check_every: args.check_every,
+        seed: args.seed,
+        resume: args.resume,
+        adam: AdamW { weight_decay: args.decay as f32, ..defaults.adam },
+        ..defaults
+    };
+    let stop = super::render::stop_flag()?;
+    let stopped = jsb::train(benchmark, &config, &args.data, &args.out, &mut |news| println!("{news}"), &stop)?;
+    let best = jsb::learn::best_in(&args.out);
+    println!(
+        "{}; score it with: ricercar eval --benchmark {} --nets {} --data DIR",
+        if stopped { "stopped" } else { "done" },
+        args.name,
+        best.display()
+    );
+    Ok(())
+}
+
 fn load(dirs: &[PathBuf]) -> Result<Corpus> {
     let mut say =
         |p: corpus::Progress| progress(&format!("reading {} of {} files", p.done, p.total), p.done == p.total);
@@ -103,7 +140,8 @@ fn load(dirs: &[PathBuf]) -> Result<Corpus> {
 /// `ricercar eval`.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     if let Some(benchmark) = args.benchmark.as_deref().and_then(jsb::named) {
-        return print_report(&jsb::evaluate(benchmark, &args.data)?, args.json);
+        let judged = jsb::Judged { nets: args.nets.clone(), all_keys: args.all_keys, test: args.split == "test" };
+        return print_report(&jsb::evaluate(benchmark, &args.data, &judged)?, args.json);
     }
     let model = args.model.as_deref().context("eval needs a model file, or --benchmark")?;
     let bytes = models::bytes(Some(model))?;
@@ -157,6 +195,7 @@ fn bar_options(args: &EvalArgs, model: &Path, bytes: &[u8]) -> gan_eval::Options
     gan_eval::Options {
         split: split(&args.split),
         windows: args.windows,
+        list: args.list as usize,
         model: format!("{} ({:016x})", model.display(), corpus::fnv(bytes)),
         ..gan_eval::Options::default()
     }
@@ -196,6 +235,12 @@ mod test {
             assert!(!parses(&format!("ricercar eval --data d{bad}")), "{bad}");
         }
         assert!(!parses("ricercar eval a --benchmark jsb16 --data d"));
-        assert!(!parses("ricercar eval --benchmark jsb16 --data d --split test"));
+        assert!(parses("ricercar eval --benchmark jsb16 --data d --nets a b --all-keys --split test"));
+        assert!(
+            !parses("ricercar eval a --data d --nets b")
+                && !parses("ricercar eval --benchmark jsb16 --data d --all-keys")
+        );
+        assert!(parses("ricercar train benchmark jsbq --data d --without metre in-step --chord aside"));
+        assert!(!parses("ricercar train benchmark jsbq --data d --without pitch"));
     }
 }

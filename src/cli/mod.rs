@@ -212,6 +212,67 @@ pub enum TrainKind {
     /// The GAN: generators and critics of drums and of pitches.
     #[command(after_help = "Example:\n  ricercar train gan --data ~/midi --minutes 60 -o mine")]
     Gan(GanArgs),
+    /// The band's net on a public likelihood benchmark, to compare it with what is published.
+    #[command(after_help = "Example:\n  ricercar train benchmark jsb16 --data ~/jsb-chorales -o run")]
+    Benchmark(BenchmarkArgs),
+}
+
+/// Options of `train benchmark`.
+#[derive(Debug, Args)]
+pub struct BenchmarkArgs {
+    /// Which benchmark.
+    #[arg(value_parser = benchmarks())]
+    pub name: String,
+    /// Folders that may have the benchmark's file.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    pub data: Vec<PathBuf>,
+    /// Folder of the run: the checkpoint, and `best.safetensors`, the best net by the valid split.
+    #[arg(short, long, default_value = "my-benchmark", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Go on from the checkpoint in the folder of the run.
+    #[arg(long)]
+    pub resume: bool,
+    /// Stop after this many updates.
+    #[arg(long, value_name = "COUNT", default_value_t = 8000)]
+    pub updates: u64,
+    /// Updates between figures on the valid split.
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub check_every: u64,
+    /// Ingredients to leave out, to see what each is worth.
+    #[arg(long, num_args = 1.., value_name = "NAME", value_parser = ingredients())]
+    pub without: Vec<String>,
+    /// What is done with the chord of a step: nothing, guessed beside the notes, or chosen before them.
+    #[arg(long, default_value = "none", value_parser = ["none", "aside", "first"])]
+    pub chord: String,
+    /// Units of a layer, a multiple of 16.
+    #[arg(long, default_value_t = 256)]
+    pub hidden: usize,
+    /// Width of the decisions' hidden layer.
+    #[arg(long, default_value_t = 256)]
+    pub decide: usize,
+    /// Sequences in a batch.
+    #[arg(long, default_value_t = 16)]
+    pub batch: usize,
+    /// Steps in a window.
+    #[arg(long, default_value_t = 160)]
+    pub window: usize,
+    /// Highest learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    pub rate: f64,
+    /// Share that is dropped between layers.
+    #[arg(long, default_value_t = 0.4)]
+    pub dropout: f64,
+    /// Share of a weight that is taken off at a learning rate of 1.
+    #[arg(long, default_value_t = 0.05)]
+    pub decay: f64,
+    /// Seed of initial weights and data order.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn ingredients() -> clap::builder::PossibleValuesParser {
+    let row = |i: &jsb::recipe::Ingredient| clap::builder::PossibleValue::new(i.name).help(i.doc);
+    clap::builder::PossibleValuesParser::new(jsb::recipe::INGREDIENTS.iter().map(row))
 }
 
 /// Options of `train lstm`.
@@ -306,8 +367,14 @@ pub struct EvalArgs {
     #[arg(required_unless_present = "benchmark", conflicts_with = "benchmark")]
     pub model: Option<PathBuf>,
     /// In place of a model: what counting alone reaches on a public benchmark, on its own valid and test splits.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["bars", "split", "windows"], value_parser = benchmarks())]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bars", "windows", "list"], value_parser = benchmarks())]
     pub benchmark: Option<String>,
+    /// Nets of that benchmark to be scored beside, on its valid split; with `--split test` on both.
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "benchmark")]
+    pub nets: Vec<PathBuf>,
+    /// Those nets in all keys that fit, too: averaged.
+    #[arg(long, requires = "nets")]
+    pub all_keys: bool,
     /// Folders of MIDI files, or of a benchmark's file.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
@@ -320,6 +387,9 @@ pub struct EvalArgs {
     /// Windows of two bars that are asked of each role, where bars are measured.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub windows: usize,
+    /// Which list of windows: 2 asks what 1 did not, while a corpus has such windows. For one last look after choices were made.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub list: u64,
     /// For machines.
     #[arg(long)]
     pub json: bool,
@@ -345,6 +415,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Corpus { dirs, json }) => learn::corpus(&dirs, json),
         Some(Command::Train { kind: TrainKind::Lstm(args) }) => learn::train_lstm(&args),
         Some(Command::Train { kind: TrainKind::Gan(args) }) => learn::train_gan(&args),
+        Some(Command::Train { kind: TrainKind::Benchmark(args) }) => learn::train_benchmark(&args),
         Some(Command::Ports) => list::ports(),
         Some(Command::Models { files }) => list::models(&files),
         None => play::play(&cli.play),

@@ -12,7 +12,7 @@ pub struct Group {
 }
 
 /// First row of the group called `name`; a wrong name stops the build.
-pub(super) const fn start_of(groups: &[Group], name: &str) -> u32 {
+pub const fn start_of(groups: &[Group], name: &str) -> u32 {
     let (mut i, mut row) = (0, 0);
     while i < groups.len() {
         if same(groups[i].name.as_bytes(), name.as_bytes()) {
@@ -25,7 +25,7 @@ pub(super) const fn start_of(groups: &[Group], name: &str) -> u32 {
 }
 
 /// All rows of the groups.
-pub(super) const fn total(groups: &[Group]) -> u32 {
+pub const fn total(groups: &[Group]) -> u32 {
     let (mut i, mut row) = (0, 0);
     while i < groups.len() {
         row += groups[i].rows;

@@ -21,7 +21,7 @@ mod features;
 mod measure;
 mod scene;
 
-pub use bag::{Bag, Group};
+pub use bag::{Bag, Group, start_of, total};
 pub use decisions::{
     DECISION_GROUPS, DECISION_ROWS, count_row, decision_base, decision_features, note_row, own_notes_max,
 };

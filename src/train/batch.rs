@@ -262,7 +262,7 @@ impl Builder {
             targets.class.extend_from_slice(&lists.classes.class);
             targets.last.extend_from_slice(&lists.classes.last);
             targets.weight.extend_from_slice(&lists.classes.weight);
-            targets.ends[r] = targets.class.len();
+            targets.ends.push(targets.class.len());
             owners.decisions.extend(lists.owners.iter().map(|w| (*w, ROLES[r])));
             owners.notes.extend(lists.note_decision.iter().map(|d| (lists.owners[*d as usize], ROLES[r])));
             note_decision.extend(lists.note_decision.iter().map(|d| d + decisions));

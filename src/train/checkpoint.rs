@@ -125,6 +125,18 @@ pub fn read<S: DeserializeOwned>(
     Ok((optimisers, state))
 }
 
+/// What a checkpoint of at most `bytes_max` bytes says about its run.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn state<S: DeserializeOwned>(path: &Path, bytes_max: u64) -> Result<S, String> {
+    let broken = |e: &dyn std::fmt::Display| format!("{} is no net of ours: {e}", path.display());
+    if std::fs::metadata(path).map_err(|e| broken(&e))?.len() > bytes_max {
+        return Err(broken(&"it is too large"));
+    }
+    read_state(&std::fs::read(path).map_err(|e| broken(&e))?).map_err(|e| broken(&e))
+}
+
 fn numbers(file: &SafeTensors, kind: &str, name: &str, count: usize) -> Result<Vec<f32>, String> {
     let name = format!("{kind}/{name}");
     let view = file.tensor(&name).map_err(|_| format!("{name} is missing"))?;

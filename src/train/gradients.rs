@@ -3,14 +3,24 @@
 use super::net::{Batch, Net, Noise};
 use super::ops::*;
 use super::stock;
-use crate::engine::lstm::shape::{CHOSEN_ROWS, DURATIONS, classes_of};
+use crate::engine::lstm::shape::{BAND, CHOSEN_ROWS, DURATIONS, classes_of};
 use crate::engine::lstm::{Card, Oracle, Shape};
 use crate::music::{Chance, Purpose, ROLES};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const SHAPE: Shape = Shape { features: 23, context: 19, embed: 7, hidden: 32, layers: 2, decide: 12, detail: 10 };
+const SHAPE: Shape = Shape {
+    features: 23,
+    context: 19,
+    embed: 7,
+    hidden: 32,
+    layers: 2,
+    decide: 12,
+    detail: 10,
+    choosers: BAND,
+    relative: 0,
+};
 
 /// A batch of nonsense: every step has a few features, some decisions and notes.
 fn nonsense(rows: Rows, chance: Chance) -> Batch {
@@ -58,7 +68,7 @@ fn nonsense(rows: Rows, chance: Chance) -> Batch {
                 }
             }
         }
-        classes.ends[r] = classes.class.len();
+        classes.ends.push(classes.class.len());
     }
     Batch {
         rows: Some(rows),

@@ -96,7 +96,7 @@ impl Panels {
             return;
         }
         assert!((rows - 1) * a_stride + self.k <= a.len() && (rows - 1) * out_stride + self.n <= out.len());
-        let blocks = rows.div_ceil(6);
+        let blocks = rows.div_ceil(if has_avx512() { 8 } else { 6 });
         for (p, panel) in self.lines.chunks_exact(self.k).enumerate() {
             let mut row = 0;
             for block in 0..blocks {
@@ -110,12 +110,29 @@ impl Panels {
     }
 }
 
-/// Up to six rows times one panel.
+/// Up to six rows times one panel, up to eight with AVX-512.
 fn block_product(count: usize, a: &[f32], a_stride: usize, panel: &[Line], out: &mut [f32], out_stride: usize) {
+    let last = count - 1;
+    assert!(last * a_stride + panel.len() <= a.len() && last * out_stride + LANES <= out.len());
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: AVX-512F is there (checked), and the assertion keeps every row inside both slices.
+        unsafe {
+            match count {
+                1 => avx512::block::<1>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                2 => avx512::block::<2>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                3 => avx512::block::<3>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                4 => avx512::block::<4>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                5 => avx512::block::<5>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                6 => avx512::block::<6>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                7 => avx512::block::<7>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+                _ => avx512::block::<8>(a.as_ptr(), a_stride, panel, out.as_mut_ptr(), out_stride),
+            }
+        }
+        return;
+    }
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
-        let last = count - 1;
-        assert!(last * a_stride + panel.len() <= a.len() && last * out_stride + LANES <= out.len());
         // SAFETY: AVX2 and FMA are there (checked), and the assertion keeps every row inside both slices.
         unsafe {
             match count {
@@ -145,6 +162,53 @@ fn block_product(count: usize, a: &[f32], a_stride: usize, panel: &[Line], out: 
 #[cfg(target_arch = "x86_64")]
 fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::Line;
+    use std::arch::x86_64::*;
+
+    /// `R` rows of `out` plus the product, a register a row. The sums are those of the AVX2 path, bit by bit.
+    ///
+    /// # Safety
+    /// AVX-512F must be there; `a` has `R` rows of `panel.len()` numbers, `out` `R` rows of 16.
+    #[target_feature(enable = "avx512f")]
+    pub unsafe fn block<const R: usize>(
+        a: *const f32,
+        a_stride: usize,
+        panel: &[Line],
+        out: *mut f32,
+        out_stride: usize,
+    ) {
+        let mut sums = [_mm512_setzero_ps(); R];
+        for (k, line) in panel.iter().enumerate() {
+            // SAFETY: a line has 16 numbers; the caller vouches for the rows of `a`.
+            unsafe {
+                let weights = _mm512_load_ps(line.0.as_ptr());
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = _mm512_fmadd_ps(_mm512_set1_ps(*a.add(r * a_stride + k)), weights, *sum);
+                }
+            }
+        }
+        for (r, sum) in sums.iter().enumerate() {
+            // SAFETY: the caller vouches for the rows of `out`.
+            unsafe {
+                let place = out.add(r * out_stride);
+                _mm512_storeu_ps(place, _mm512_add_ps(_mm512_loadu_ps(place), *sum));
+            }
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -10,6 +10,7 @@ use super::optim::{AdamW, Optimiser};
 use super::report::{Report, TrainError};
 use super::score::{Tally, score};
 use crate::corpus::{Corpus, Split, load};
+use crate::engine::lstm::shape::BAND;
 use crate::engine::lstm::{Card, Precision, Shape, file, file::Trained};
 use crate::music::Chance;
 use crate::token;
@@ -221,6 +222,8 @@ impl<'a> Run<'a> {
             layers: config.layers,
             decide: config.decide,
             detail: config.detail,
+            choosers: BAND,
+            relative: 0,
         };
         let chance = Chance::new(config.seed);
         let net = Net::new(shape, chance.fold(1), &pool)?;

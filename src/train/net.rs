@@ -4,9 +4,9 @@
 //! roles' output layers stacked); a file holds them apart under PyTorch's names.
 
 use super::ops::*;
-use crate::engine::lstm::shape::{DURATIONS, OFFSETS, VELOCITIES, classes_of};
+use crate::engine::lstm::shape::{DURATIONS, OFFSETS, VELOCITIES};
 use crate::engine::lstm::{Card, Shape, Weights};
-use crate::music::{Chance, Purpose, ROLES};
+use crate::music::{Chance, Purpose};
 use candle_core::{Result, Tensor, Var};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,10 +89,12 @@ fn plan(shape: &Shape) -> Vec<(String, Vec<usize>, Vec<String>, Parts)> {
     list.push(whole("decide.hidden.weight", &[d, u]));
     list.push(whole("decide.hidden.bias", &[d]));
     list.push(whole("decide.context.weight", &[shape.context, d]));
-    let classes = ROLES.iter().map(|r| classes_of(*r)).sum();
-    let roles = |kind: &str| ROLES.iter().map(|r| format!("decide.out.{}.{kind}", r.name())).collect();
-    list.push(("decide.out.weight".into(), vec![classes, d], roles("weight"), Parts::Stacked));
-    list.push(("decide.out.bias".into(), vec![classes], roles("bias"), Parts::Stacked));
+    let classes = shape.choosers.iter().map(|c| c.classes).sum::<usize>();
+    let choosers = |kind: &str| shape.choosers.iter().map(|c| format!("decide.out.{}.{kind}", c.name)).collect();
+    let mut weights: Vec<String> = choosers("weight");
+    weights.extend((shape.relative > 0).then(|| "decide.relative.weight".to_owned()));
+    list.push(("decide.out.weight".into(), vec![classes + shape.relative, d], weights, Parts::Stacked));
+    list.push(("decide.out.bias".into(), vec![classes], choosers("bias"), Parts::Stacked));
     list.push(whole("detail.hidden.weight", &[t, d]));
     list.push(whole("detail.hidden.bias", &[t]));
     list.push(whole("detail.context.weight", &[crate::engine::lstm::shape::CHOSEN_ROWS, t]));
@@ -254,7 +256,7 @@ impl Net {
         let mask = keep(8, hidden_p, batch.decisions.group.len() * self.shape.decide);
         let a = product
             .apply_op2(self.var("decide.context.weight")?, Mix::new(batch.decisions.clone(), mask, &self.pool))?;
-        let heads = Heads::new(batch.classes.clone(), noise.is_some(), &self.pool);
+        let heads = Heads::new(batch.classes.clone(), self.shape.choosers, noise.is_some(), &self.pool);
         let decision_nats = heads.nats();
         let mut loss = a.apply_op3(self.var("decide.out.weight")?, self.var("decide.out.bias")?, heads)?;
         let mut details = Vec::new();

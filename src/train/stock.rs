@@ -34,7 +34,7 @@ pub fn loss(oracle: &Oracle, batch: &Batch, device: &Device) -> Result<Tensor> {
     let classes = &batch.classes;
     let mut terms = Vec::new();
     let mut first = 0;
-    for (role, end) in ROLES.into_iter().zip(classes.ends) {
+    for (role, end) in ROLES.into_iter().zip(classes.ends.iter().copied()) {
         if end > first {
             let logits = oracle.decision_logits(&a.narrow(0, first, end - first)?, role)?;
             let width = logits.dim(1)?;

@@ -3,7 +3,7 @@
 //! They were first computed by another program (NumPy) from the same definitions. The repository holds no corpus files: the variable
 //! `RICERCAR_CORPORA` names the folder where they lie.
 
-use ricercar::train::jsb::{BenchmarkReport, evaluate, find, named};
+use ricercar::train::jsb::{BenchmarkReport, Judged, evaluate, find, named};
 use std::path::PathBuf;
 
 /// Row by row: nats on valid, on test.
@@ -52,7 +52,7 @@ fn the_public_files_give_the_known_figures() {
             eprintln!("skipped: {name}, there is no {} in {}", bench.files[0], corpora.display());
             continue;
         }
-        let report = evaluate(bench, std::slice::from_ref(&corpora)).unwrap();
+        let report = evaluate(bench, std::slice::from_ref(&corpora), &Judged::default()).unwrap();
         eprintln!("{report}");
         let uniform = if *name == "jsb16" { 3.8501 } else { 60.9970 };
         assert!(rounds_to(report.rows[0].valid.nats, uniform, 4) && rounds_to(report.rows[0].test.nats, uniform, 4));

@@ -4,7 +4,7 @@
 //! each give one sentence, and no header can ask for more memory than the file has bytes.
 
 use super::half;
-use super::shape::Shape;
+use super::shape::{BAND, Shape};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -165,6 +165,8 @@ impl Weights {
             layers: card.layers,
             decide: card.decide,
             detail: card.detail,
+            choosers: BAND,
+            relative: 0,
         };
         let file = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
         let mut tensors = BTreeMap::new();
@@ -291,7 +293,8 @@ mod test {
     use super::*;
 
     pub(crate) fn tiny() -> Weights {
-        let shape = Shape { features: 5, context: 4, embed: 2, hidden: 3, layers: 2, decide: 4, detail: 2 };
+        let sizes = Shape::new(5, 4, 3, 2);
+        let shape = Shape { embed: 2, decide: 4, detail: 2, ..sizes };
         let mut x = 0.0f32;
         let mut next = || {
             x = (x + 0.37) % 1.9;

@@ -18,6 +18,23 @@ pub const OFFSETS: usize = 15;
 /// Rows of `detail.velocity_given`: a duration class each, and one for drums, which have none.
 pub const VELOCITY_GIVEN: usize = DURATIONS + 1;
 
+/// Who chooses in a step, and from how many classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chooser {
+    /// What its output layer is called in the file.
+    pub name: &'static str,
+    /// Classes of its decision; class 0 is END or a rest.
+    pub classes: usize,
+}
+
+/// The band's choosers, in the order of `music::ROLES`.
+pub const BAND: &[Chooser] = &[
+    Chooser { name: "drums", classes: DRUM_CLASSES },
+    Chooser { name: "bass", classes: PITCHED_CLASSES },
+    Chooser { name: "chords", classes: PITCHED_CLASSES },
+    Chooser { name: "lead", classes: PITCHED_CLASSES },
+];
+
 /// Sizes of one net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -35,6 +52,10 @@ pub struct Shape {
     pub decide: usize,
     /// Width of the details' hidden layer.
     pub detail: usize,
+    /// Who chooses; the band has [`BAND`].
+    pub choosers: &'static [Chooser],
+    /// Rows of the table that scores pitches by their distance to pitches that are known; the band has none.
+    pub relative: usize,
 }
 
 /// Classes of this role's decision, END included.
@@ -45,7 +66,7 @@ pub fn classes_of(role: Role) -> usize {
 impl Shape {
     /// The shape of MODEL sizes 96, 256, 128 around an LSTM of `layers` x `hidden`.
     pub fn new(features: usize, context: usize, hidden: usize, layers: usize) -> Shape {
-        Shape { features, context, embed: 96, hidden, layers, decide: 256, detail: 128 }
+        Shape { features, context, embed: 96, hidden, layers, decide: 256, detail: 128, choosers: BAND, relative: 0 }
     }
 
     /// Name and dimensions of every tensor, in file order.
@@ -63,9 +84,12 @@ impl Shape {
         add("decide.hidden.weight", &[d, self.hidden]);
         add("decide.hidden.bias", &[d]);
         add("decide.context.weight", &[self.context, d]);
-        for role in crate::music::ROLES {
-            add(&format!("decide.out.{}.weight", role.name()), &[classes_of(role), d]);
-            add(&format!("decide.out.{}.bias", role.name()), &[classes_of(role)]);
+        for Chooser { name, classes } in self.choosers {
+            add(&format!("decide.out.{name}.weight"), &[*classes, d]);
+            add(&format!("decide.out.{name}.bias"), &[*classes]);
+        }
+        if self.relative > 0 {
+            add("decide.relative.weight", &[self.relative, d]);
         }
         add("detail.hidden.weight", &[t, d]);
         add("detail.hidden.bias", &[t]);

@@ -30,6 +30,8 @@ pub struct Judge<'a> {
     pub others: Cases,
     /// The windows that are asked: the first of the reference.
     pub asked: usize,
+    /// How many asked windows of each role stand in earlier lists too: all are, once a corpus has no more.
+    pub repeated: [usize; ROLES.len()],
     /// Tables of train, reference and the other split.
     pub real: [Tables; 3],
     /// Table of what was really played in the asked windows.
@@ -41,22 +43,36 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// Measures real music. `asked` windows of each role are asked of makers, drawn with `seed`.
     pub fn new(corpus: &'a Corpus, split: Split, asked: usize, seed: u64) -> Judge<'a> {
+        Judge::with_list(corpus, split, asked, seed, 1)
+    }
+
+    /// As [`Judge::new`], with the `list`th list, 1 the first. Lists follow each other in one order of all windows, so that a
+    /// later one asks what no earlier one did while a corpus has such windows.
+    pub fn with_list(corpus: &'a Corpus, split: Split, asked: usize, seed: u64, list: usize) -> Judge<'a> {
         let other = if split == Split::Test { Split::Valid } else { Split::Test };
-        let chance = Chance::new(seed);
+        let (chance, before) = (Chance::new(seed), list.saturating_sub(1) * asked);
         let pools = [Split::Train, split, other].map(|split| {
             ROLES.map(|role| {
                 let kinds = windows::mixture(corpus, role);
-                let count = windows::count(corpus, split, role).min(POOL).max(asked);
+                let count = windows::count(corpus, split, role).min(POOL).max(before + asked);
                 let drawn = windows::draw(corpus, split, role, &kinds, count, chance);
                 drawn.into_iter().map(|w| Case::new(corpus, w)).collect::<Vec<_>>()
             })
         });
         let real = pools.each_ref().map(|cases| tables(cases, cases_real));
-        let [train, reference, mut others] = pools;
+        let [train, mut reference, mut others] = pools;
+        let mut repeated = [0; ROLES.len()];
+        for (cases, repeated) in reference.iter_mut().zip(&mut repeated) {
+            let before = before.min(cases.len());
+            cases.rotate_left(before);
+            let earlier = &cases[cases.len() - before..];
+            let asked = cases.iter().take(asked);
+            *repeated = asked.filter(|case| earlier.iter().any(|e| e.window == case.window)).count();
+        }
         others.iter_mut().for_each(|cases| cases.truncate(asked));
         let asked_real = tables(&reference, |cases| cases_real(&cases[..asked.min(cases.len())]));
         let floors = gap::floors(&real[0], &real[1]);
-        Judge { corpus, split, other, train, reference, others, asked, real, asked_real, floors }
+        Judge { corpus, split, other, train, reference, others, asked, repeated, real, asked_real, floors }
     }
 
     /// The asked windows of a role.

@@ -64,8 +64,10 @@ pub struct Options {
     pub windows: usize,
     /// Seeds of the maker's latent vectors.
     pub seeds: Vec<u64>,
-    /// Seed of the list of windows.
+    /// Seed of the order of windows.
     pub list_seed: u64,
+    /// Which list in that order, 1 the first.
+    pub list: usize,
     /// The band LSTM, for a row beside.
     pub lstm: Option<Arc<Packed>>,
     /// Name and hash of the model, for the report.
@@ -81,6 +83,7 @@ impl Default for Options {
             windows: 1000,
             seeds: vec![1, 2, 3],
             list_seed: 1,
+            list: 1,
             lstm: None,
             model: String::new(),
             candidates: 4,
@@ -101,7 +104,7 @@ pub fn evaluate(
 ) -> Result<GanReport, TrainError> {
     let start = Instant::now();
     (watch.say)("measuring real music", 0, 1);
-    let judge = Judge::new(corpus, options.split, options.windows, options.list_seed);
+    let judge = Judge::with_list(corpus, options.split, options.windows, options.list_seed, options.list);
     check(&judge, options)?;
     let yardstick = Yardstick::new(&judge);
     let each = |seed: &u64| players::made(&judge, maker, *seed, options.windows, watch);
@@ -133,7 +136,7 @@ pub fn evaluate_lstm(
 ) -> Result<GanReport, TrainError> {
     let start = Instant::now();
     (watch.say)("measuring real music", 0, 1);
-    let judge = Judge::new(corpus, options.split, options.windows, options.list_seed);
+    let judge = Judge::with_list(corpus, options.split, options.windows, options.list_seed, options.list);
     check(&judge, options)?;
     let each = |seed: &u64| lstm::takes(&judge, packed, *seed, options.windows, watch);
     let made: Vec<Takes> = options.seeds.iter().map(each).collect::<Result<_, _>>()?;
@@ -167,6 +170,8 @@ fn compare(
         seeds: options.seeds.clone(),
         windows: std::array::from_fn(|role| judge.cases(role).len()),
         windows_hash: judge.fingerprint(),
+        list: options.list,
+        repeated: judge.repeated,
         corpora: report::corpora(judge),
         seconds: 0.0,
     };

@@ -28,6 +28,10 @@ pub struct Head {
     pub windows: [usize; ROLES.len()],
     /// A number for the list of windows.
     pub windows_hash: String,
+    /// Which list it is, 1 the first.
+    pub list: usize,
+    /// Windows of each role that stand in earlier lists too.
+    pub repeated: [usize; ROLES.len()],
     /// Corpora and how many of the windows are theirs.
     pub corpora: Vec<(String, usize)>,
     /// How long it took.
@@ -152,6 +156,11 @@ impl Display for GanReport {
             counts.join(", "),
             head.windows_hash
         )?;
+        if head.list > 1 {
+            let counts: Vec<String> =
+                ROLES.iter().zip(head.repeated).map(|(role, count)| format!("{} {count}", role.name())).collect();
+            writeln!(f, "list number {}; windows that earlier lists asked too: {}", head.list, counts.join(", "))?;
+        }
         writeln!(f, "{}", corpora.join(", "))?;
         writeln!(f, "model {}, seeds {}, {:.0} s", head.model, seeds.join(" "), head.seconds)?;
         self.write_table(f)?;

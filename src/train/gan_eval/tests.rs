@@ -160,3 +160,16 @@ fn an_interruption_and_an_empty_corpus_are_sentences() {
     let none = evaluate(&mut Obedient, None, &Corpus::default(), &Options::default(), &mut watch);
     assert!(none.unwrap_err().to_string().contains("no two bars of at most 16 steps in the valid split"));
 }
+
+#[test]
+fn a_later_list_asks_other_windows_while_there_are_any() {
+    let corpus = corpus();
+    let list = |number: usize, asked: usize| Judge::with_list(&corpus, Split::Valid, asked, 1, number);
+    let all = windows::count(&corpus, Split::Valid, Role::Lead);
+    let (first, second, third) = (list(1, all / 2), list(2, all / 2), list(3, all / 2));
+    let asked = |judge: &Judge| judge.cases(3).iter().map(|c| c.window).collect::<Vec<_>>();
+    assert!(asked(&second).iter().all(|w| !asked(&first).contains(w)), "{all}");
+    assert_eq!((first.repeated[3], second.repeated[3], asked(&second).len()), (0, 0, all / 2));
+    assert!(third.repeated[3] > 0 && asked(&third).len() == all / 2, "{:?}", third.repeated);
+    assert_eq!(first.real, second.real, "what is measured against stays");
+}

@@ -17,22 +17,36 @@
 //!
 //! Not here: nets; product corpora and their bits a note (`eval`).
 
+mod chords;
 pub mod count;
+pub mod feed;
+mod frames;
+pub mod learn;
+#[cfg(test)]
+mod net_tests;
+pub mod nets;
 pub mod read;
+pub mod recipe;
 pub mod report;
 pub mod score;
 pub mod steps;
 #[cfg(test)]
 mod tests;
+mod voices;
 
 pub use report::BenchmarkReport;
 
+use super::ops::Pool;
 use super::report::TrainError;
 use count::{Baseline, KEYS, VOICES};
+use feed::Feed;
+use nets::BenchNet;
 use read::Splits;
-use report::{FileFacts, Row, SplitFacts};
+use recipe::ChordUse;
+use report::{FileFacts, NetRow, Row, SplitFacts};
 use score::Score;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use steps::{Keys, Step, Voices};
 
 /// One benchmark.
@@ -111,7 +125,7 @@ pub fn find(benchmark: &Benchmark, folders: &[PathBuf]) -> Result<PathBuf, Train
 ///
 /// # Errors
 /// One sentence: no file, a file that cannot be read, or one that is no benchmark file.
-pub fn evaluate(benchmark: &Benchmark, folders: &[PathBuf]) -> Result<BenchmarkReport, TrainError> {
+pub fn evaluate(benchmark: &Benchmark, folders: &[PathBuf], judged: &Judged) -> Result<BenchmarkReport, TrainError> {
     let path = find(benchmark, folders)?;
     let bytes = read::bytes(&path)?;
     let file = FileFacts::of(&path, &bytes);
@@ -119,11 +133,72 @@ pub fn evaluate(benchmark: &Benchmark, folders: &[PathBuf]) -> Result<BenchmarkR
         let splits: Splits<Voices> = read::splits(&path, &bytes)?;
         let mut report = measure(benchmark, file, &splits, VOICES);
         report.repeats = report::repeats(&splits);
+        report.nets = rows(benchmark, &splits, judged)?;
         Ok(report)
     } else {
         let splits: Splits<Keys> = read::splits(&path, &bytes)?;
-        Ok(measure(benchmark, file, &splits, KEYS))
+        let mut report = measure(benchmark, file, &splits, KEYS);
+        report.nets = rows(benchmark, &splits, judged)?;
+        Ok(report)
     }
+}
+
+/// Rows of nets: each by itself, all together, and all together in all keys.
+fn rows<S: Feed>(benchmark: &Benchmark, splits: &Splits<S>, judged: &Judged) -> Result<Vec<NetRow>, TrainError> {
+    let pool = Pool::new(1).map_err(|e| TrainError::Setting(format!("no threads: {e}")))?;
+    let open = |path: &PathBuf| nets::open::<S>(path, benchmark.name, &pool);
+    let opened = judged.nets.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let (nets, states): (Vec<BenchNet>, Vec<learn::State>) = opened.into_iter().unzip();
+    let mut groups: Vec<(String, &[BenchNet], bool)> = Vec::new();
+    for ((net, state), path) in nets.chunks(1).zip(&states).zip(&judged.nets) {
+        groups.push((NetRow::name(path, state, &net[0].net), net, false));
+    }
+    if nets.len() > 1 {
+        groups.push((format!("average of {} nets", nets.len()), &nets, false));
+    }
+    if judged.all_keys && !nets.is_empty() {
+        groups.push((format!("{} net(s) in all keys that fit", nets.len()), &nets, true));
+    }
+    let score = |nets: &[BenchNet], pieces: &[Vec<S>], all_keys: bool| {
+        let is_first = nets.iter().all(|n| n.recipe.chord == ChordUse::First);
+        nets::by_step(nets, pieces, all_keys).map(|told| report::NetScore::of::<S>(&told, is_first))
+    };
+    let row = |(name, nets, all_keys): (String, &[BenchNet], bool)| {
+        let test = judged.test.then(|| score(nets, &splits.test, all_keys)).transpose()?;
+        Ok(NetRow { name, valid: score(nets, &splits.valid, all_keys)?, test })
+    };
+    groups.into_iter().map(row).collect()
+}
+
+/// Trains a net on a benchmark; true when it was stopped.
+///
+/// # Errors
+/// One sentence, as for [`learn::train`], or for a file that cannot be read.
+pub fn train(
+    benchmark: &Benchmark,
+    config: &learn::Config,
+    folders: &[PathBuf],
+    out: &Path,
+    say: &mut dyn FnMut(learn::News),
+    stop: &AtomicBool,
+) -> Result<bool, TrainError> {
+    let path = find(benchmark, folders)?;
+    if benchmark.is_voices {
+        learn::train::<Voices>(benchmark.name, config, &load(&path)?, out, say, stop)
+    } else {
+        learn::train::<Keys>(benchmark.name, config, &load(&path)?, out, say, stop)
+    }
+}
+
+/// Which nets are scored beside the baselines, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// Files of nets of this benchmark; several are averaged.
+    pub nets: Vec<PathBuf>,
+    /// In all keys that fit, too.
+    pub all_keys: bool,
+    /// The test split too, which no choice is made by.
+    pub test: bool,
 }
 
 /// The splits read from one file, for models and tests.
@@ -159,5 +234,6 @@ fn measure<S: Step>(
         splits: splits.named().map(|(name, pieces)| SplitFacts::of(name, pieces)).to_vec(),
         rows,
         repeats: Vec::new(),
+        nets: Vec::new(),
     }
 }

@@ -1,9 +1,12 @@
 //! What a benchmark's report holds, and how it is printed.
 
+use super::learn::State;
+use super::nets::Notes;
 use super::read::Splits;
 use super::score::Score;
 use super::steps::{Step, VOICES, Voices};
 use crate::corpus::fnv;
+use crate::train::net::Net;
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
@@ -23,6 +26,8 @@ pub struct BenchmarkReport {
     pub splits: Vec<SplitFacts>,
     /// Predictors, the weakest first.
     pub rows: Vec<Row>,
+    /// Nets, each by itself and averaged.
+    pub nets: Vec<NetRow>,
     /// Repeated notes in train, valid and test; empty at quarters.
     pub repeats: Vec<Repeats>,
 }
@@ -77,6 +82,52 @@ pub struct Row {
     pub test: Score,
 }
 
+/// Nets that were asked to be scored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NetRow {
+    /// Which.
+    pub name: String,
+    /// On the valid split.
+    pub valid: NetScore,
+    /// On the test split, when it was asked for.
+    pub test: Option<NetScore>,
+}
+
+impl NetRow {
+    /// The name of a net: its file, parameters and how long it was trained.
+    pub fn name(path: &Path, state: &State, net: &Net) -> String {
+        let parameters: usize = net.vars().iter().map(|(_, v)| v.elem_count()).sum();
+        let kinds = path.parent().and_then(Path::file_name).map_or(String::new(), |n| n.to_string_lossy().into_owned());
+        let minutes = state.seconds / 60.0;
+        format!("{kinds}: {:.2} M, {} updates, {minutes:.0} min", parameters as f64 / 1e6, state.updates)
+    }
+}
+
+/// What nets reach on a split.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NetScore {
+    /// All that is to be guessed, for each note or frame: with the chord's nats, where a chord is chosen before the notes.
+    pub joint: Score,
+    /// The notes, given the chord of their own step.
+    pub given_chord: Option<Score>,
+    /// The chord, for each step.
+    pub chord: Option<Score>,
+}
+
+impl NetScore {
+    /// From nats of every step. A chord that was only guessed aside is no part of the joint; its caller leaves it out.
+    pub fn of<S: Step>(told: &Notes, chord_first: bool) -> NetScore {
+        let notes = Score::of_steps(&told.notes, S::UNITS);
+        let Some(apart) = &told.apart else { return NetScore { joint: notes, given_chord: None, chord: None } };
+        let chord = Some(Score::of_steps(apart, 1));
+        if !chord_first {
+            return NetScore { joint: notes, given_chord: None, chord };
+        }
+        let both = told.notes.iter().zip(apart).map(|(n, c)| n.iter().zip(c).map(|(n, c)| n + c).collect());
+        NetScore { joint: Score::of_steps(&both.collect::<Vec<Vec<f64>>>(), S::UNITS), given_chord: Some(notes), chord }
+    }
+}
+
 /// How often a voice stays where it was.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Repeats {
@@ -123,6 +174,7 @@ impl fmt::Display for BenchmarkReport {
                 writeln!(f, "{:>9.4}{:>9.4}", s.without_first, s.bits)?;
             }
         }
+        self.write_nets(f)?;
         if !self.repeats.is_empty() {
             writeln!(f, "\n{:<34}{:>9}{:>9}{:>9}{:>9}", "same as a step before, t mod 4 =", 0, 1, 2, 3)?;
         }
@@ -133,4 +185,34 @@ impl fmt::Display for BenchmarkReport {
         }
         Ok(())
     }
+}
+
+impl BenchmarkReport {
+    fn write_nets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for split in ["valid", "test"] {
+            let of = |row: &'_ NetRow| if split == "valid" { Some(row.valid.clone()) } else { row.test.clone() };
+            let rows: Vec<_> = self.nets.iter().filter_map(|row| Some((&row.name, of(row)?))).collect();
+            if !rows.is_empty() {
+                writeln!(
+                    f,
+                    "\n{:<46}{:>9}{:>9}{:>9}{:>9}",
+                    format!("{split}, nets"),
+                    "nats",
+                    "pieces",
+                    "later",
+                    "bits"
+                )?;
+            }
+            for (name, score) in rows {
+                write_score(f, name, &score.joint)?;
+                score.given_chord.iter().try_for_each(|s| write_score(f, "  given the chord of the step", s))?;
+                score.chord.iter().try_for_each(|s| write_score(f, "  the chord, a step", s))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_score(f: &mut fmt::Formatter<'_>, name: &str, s: &Score) -> fmt::Result {
+    writeln!(f, "{name:<46}{:>9.4}{:>9.4}{:>9.4}{:>9.4}", s.nats, s.by_piece, s.without_first, s.bits)
 }

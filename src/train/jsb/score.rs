@@ -21,23 +21,26 @@ pub struct Score {
 impl Score {
     /// Scores pieces by the nats of each step: of its number in the piece, the step before, itself.
     pub fn of<S: Step>(pieces: &[Vec<S>], nats: &dyn Fn(usize, Option<&S>, &S) -> f64) -> Score {
+        let piece = |steps: &Vec<S>| {
+            let before = std::iter::once(None).chain(steps.iter().map(Some));
+            before.zip(steps).enumerate().map(|(t, (before, step))| nats(t, before, step)).collect::<Vec<_>>()
+        };
+        Score::of_steps(&pieces.iter().map(piece).collect::<Vec<_>>(), S::UNITS)
+    }
+
+    /// Scores pieces whose steps have these nats, and `units_a_step` units each.
+    pub fn of_steps(pieces: &[Vec<f64>], units_a_step: u64) -> Score {
         let (mut all, mut first, mut piece_means, mut steps) = (0.0, 0.0, 0.0, 0);
         for piece in pieces {
-            let mut sum = 0.0;
-            let mut before = None;
-            for (t, step) in piece.iter().enumerate() {
-                let step_nats = nats(t, before, step);
-                sum += step_nats;
-                first += if t == 0 { step_nats } else { 0.0 };
-                before = Some(step);
-            }
+            let sum: f64 = piece.iter().sum();
             all += sum;
+            first += piece.first().copied().unwrap_or(0.0);
             steps += piece.len() as u64;
-            piece_means += sum / (piece.len() as u64 * S::UNITS) as f64;
+            piece_means += sum / (piece.len() as u64 * units_a_step) as f64;
         }
-        let units = steps * S::UNITS;
+        let units = steps * units_a_step;
         let nats = all / units as f64;
-        let later = (steps - pieces.len() as u64) * S::UNITS;
+        let later = (steps - pieces.len() as u64) * units_a_step;
         Score {
             nats,
             by_piece: piece_means / pieces.len() as f64,

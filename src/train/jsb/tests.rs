@@ -149,16 +149,16 @@ fn files_are_found_below_the_folder_and_refused_when_huge() {
     let folder = std::env::temp_dir().join(format!("ricercar-benchmark-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("json")).unwrap();
     let (bench, folders) = (named("nott").unwrap(), [folder.clone()]);
-    let missing = evaluate(bench, &folders).unwrap_err().to_string();
+    let missing = evaluate(bench, &folders, &Judged::default()).unwrap_err().to_string();
     assert!(missing.contains("there is no Nottingham.json in"), "{missing}");
     let path = folder.join("json/Nottingham.json");
     std::fs::write(&path, text("[[60],[60]]", "[[60],[62]]")).unwrap();
-    let report = evaluate(bench, &folders).unwrap();
+    let report = evaluate(bench, &folders, &Judged::default()).unwrap();
     assert_eq!((report.rows.len(), report.splits[2].steps, report.repeats.len()), (3, 2, 0));
     let printed = report.to_string();
     assert!(printed.contains("Nottingham.json") && printed.contains("60.9970"), "{printed}");
     std::fs::File::create(&path).unwrap().set_len(BENCHMARK_BYTES + 1).unwrap();
-    let huge = evaluate(bench, &folders).unwrap_err().to_string();
+    let huge = evaluate(bench, &folders, &Judged::default()).unwrap_err().to_string();
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(huge.contains("larger than 16 MiB"), "{huge}");
 }

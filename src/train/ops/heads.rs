@@ -4,23 +4,54 @@
 //! upstream gradient of 1) and the backward pass hands them out, scaled.
 
 use super::{Pool, floats, tensor};
-use crate::engine::lstm::shape::{DURATIONS, OFFSETS, VELOCITIES, VELOCITY_GIVEN, classes_of};
-use crate::music::ROLES;
+use crate::engine::lstm::shape::{Chooser, DURATIONS, OFFSETS, VELOCITIES, VELOCITY_GIVEN};
 use crate::train::kernel::{Mat, exp, matmul, vectorised};
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the roles chose: decisions of drums first, then bass, chords, lead.
+/// What was chosen: decisions of the first chooser, then of the next (drums, bass, chords, lead in a band).
 #[derive(Clone, Debug, Default)]
 pub struct RoleTargets {
-    /// Where each role's decisions end.
-    pub ends: [usize; 4],
+    /// Where each chooser's decisions end.
+    pub ends: Vec<usize>,
     /// The class that was chosen.
     pub class: Vec<u16>,
     /// Classes 1..=this are masked out: a set is listed upwards.
     pub last: Vec<u16>,
     /// Weight of the decision in the loss.
     pub weight: Vec<f32>,
+    /// Pitches that others are scored by.
+    pub known: Known,
+}
+
+/// Pitches that are known when a decision is made: every pitch gets a score for its distance to each of them, the same in all keys.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// How many stand beside each decision; 0 leaves the scores out.
+    pub tables: usize,
+    /// Distances of a table: `2 x farthest + 1` rows.
+    pub farthest: usize,
+    /// Class of each, `tables` for every decision; 0 where there is none.
+    pub class: Vec<u16>,
+}
+
+impl Known {
+    /// Rows of all tables.
+    pub fn rows(&self) -> usize {
+        self.tables * (2 * self.farthest + 1)
+    }
+
+    /// Calls `each(class, row)` for every pitch class that has a score from decision `i`'s known pitches.
+    #[inline(always)]
+    fn pairs(&self, i: usize, classes: usize, mut each: impl FnMut(usize, usize)) {
+        let span = 2 * self.farthest + 1;
+        for (table, known) in self.class[i * self.tables..][..self.tables].iter().map(|k| usize::from(*k)).enumerate() {
+            let (low, high) = (known.saturating_sub(self.farthest).max(1), (known + self.farthest + 1).min(classes));
+            if known > 0 {
+                (low..high).for_each(|class| each(class, table * span + class + self.farthest - known));
+            }
+        }
+    }
 }
 
 /// What the details of chosen notes are.
@@ -83,9 +114,11 @@ fn hand_out(
     Ok((give(a, args[0])?, give(w, args[1])?, give(b, args[2])?))
 }
 
-/// The op: `(a (decisions, width), weight (classes of all roles, width), bias) -> sum of weighted cross-entropies`.
+/// The op: `(a (decisions, width), weight (classes of all choosers, then rows of distances; width), bias (classes)) ->
+/// sum of weighted cross-entropies`.
 pub struct Heads {
     targets: Arc<RoleTargets>,
+    choosers: &'static [Chooser],
     with_grads: bool,
     pool: Pool,
     nats: Arc<Mutex<Vec<f32>>>,
@@ -94,8 +127,8 @@ pub struct Heads {
 
 impl Heads {
     /// Heads for these decisions; gradients are made only when asked for.
-    pub fn new(targets: Arc<RoleTargets>, with_grads: bool, pool: &Pool) -> Heads {
-        Heads { targets, with_grads, pool: pool.clone(), nats: Arc::default(), grads: Mutex::default() }
+    pub fn new(targets: Arc<RoleTargets>, choosers: &'static [Chooser], with_grads: bool, pool: &Pool) -> Heads {
+        Heads { targets, choosers, with_grads, pool: pool.clone(), nats: Arc::default(), grads: Mutex::default() }
     }
     /// Where every decision's cross-entropy in nats is found once the op has run.
     pub fn nats(&self) -> Arc<Mutex<Vec<f32>>> {
@@ -105,48 +138,108 @@ impl Heads {
     fn forward(&self, a: &[f32], width: usize, weight: &[f32], bias: &[f32]) -> Result<f32> {
         let t = &self.targets;
         let count = t.class.len();
-        let classes: usize = ROLES.iter().map(|r| classes_of(*r)).sum();
-        let fits = a.len() == count * width && weight.len() == classes * width && bias.len() == classes;
-        if !fits || t.last.len() != count || t.weight.len() != count || t.ends[3] != count {
+        let classes: usize = self.choosers.iter().map(|c| c.classes).sum();
+        let rows = classes + t.known.rows();
+        let fits = a.len() == count * width && weight.len() == rows * width && bias.len() == classes;
+        let fits = fits && t.ends.len() == self.choosers.len() && t.ends.last() == Some(&count);
+        if !fits
+            || t.last.len() != count
+            || t.weight.len() != count
+            || (t.known.tables > 0 && t.known.class.len() != count * t.known.tables)
+        {
             return Err(Error::Msg("the arguments of the heads do not fit".into()));
         }
-        let (mut nats, mut loss) = (vec![0.0; count], 0.0f64);
-        let [mut da, mut dw, mut db] = [vec![0.0; a.len()], vec![0.0; weight.len()], vec![0.0; bias.len()]];
+        let mut sums = Sums {
+            nats: vec![0.0; count],
+            loss: 0.0,
+            grads: [a.len(), weight.len(), bias.len()].map(|n| vec![0.0; n]),
+        };
         let (mut first, mut first_class) = (0, 0);
-        for (role, end) in ROLES.into_iter().zip(t.ends) {
-            let (n, m, threads) = (end - first, classes_of(role), self.pool.threads);
-            let w = Mat::new(&weight[first_class * width..], m, width, width);
-            let x = Mat::new(&a[first * width..], n, width, width);
-            let mut logits = Vec::with_capacity(n * m);
-            (0..n).for_each(|_| logits.extend_from_slice(&bias[first_class..][..m]));
-            self.pool.run(|| matmul(&mut logits, m, x, w.t(), true, threads));
-            for (i, row) in logits.chunks_exact_mut(m).enumerate() {
-                let (class, last) = (usize::from(t.class[first + i]), usize::from(t.last[first + i]));
-                if class >= m || last >= m || (class > 0 && class <= last) {
-                    return Err(Error::Msg(format!("class {class} after {last} of {m}")));
-                }
-                let weight = t.weight[first + i];
-                let one = vectorised(
-                    #[inline(always)]
-                    || cross_entropy(row, class, last, weight),
-                );
-                nats[first + i] = one;
-                loss += f64::from(one * weight);
-                db[first_class..][..m].iter_mut().zip(row).for_each(|(b, d)| *b += *d);
-            }
-            if self.with_grads {
-                let slope = Mat::new(&logits, n, m, m);
-                self.pool.run(|| {
-                    matmul(&mut da[first * width..], width, slope, w, false, threads);
-                    matmul(&mut dw[first_class * width..], width, slope.t(), x, false, threads);
-                });
-            }
-            (first, first_class) = (end, first_class + m);
+        for (chooser, end) in self.choosers.iter().zip(&t.ends) {
+            let place = Place { first, end: *end, first_class, classes: chooser.classes, distances: classes };
+            self.chooser(&place, a, width, weight, bias, &mut sums)?;
+            (first, first_class) = (*end, first_class + chooser.classes);
         }
-        *self.nats.lock().unwrap_or_else(PoisonError::into_inner) = nats;
-        *self.grads.lock().unwrap_or_else(PoisonError::into_inner) = self.with_grads.then_some([da, dw, db]);
-        Ok(loss as f32)
+        *self.nats.lock().unwrap_or_else(PoisonError::into_inner) = sums.nats;
+        *self.grads.lock().unwrap_or_else(PoisonError::into_inner) = self.with_grads.then_some(sums.grads);
+        Ok(sums.loss as f32)
     }
+
+    /// All decisions of one chooser.
+    fn chooser(
+        &self,
+        place: &Place,
+        a: &[f32],
+        width: usize,
+        weight: &[f32],
+        bias: &[f32],
+        sums: &mut Sums,
+    ) -> Result<()> {
+        let (t, threads) = (&self.targets, self.pool.threads);
+        let Place { first, end, first_class, classes: m, distances } = *place;
+        let (n, rows) = (end - first, t.known.rows());
+        let w = Mat::new(&weight[first_class * width..], m, width, width);
+        let near = Mat::new(&weight[distances * width..], rows, width, width);
+        let x = Mat::new(&a[first * width..], n, width, width);
+        let (mut logits, mut scores) = (Vec::with_capacity(n * m), vec![0.0; n * rows]);
+        (0..n).for_each(|_| logits.extend_from_slice(&bias[first_class..][..m]));
+        self.pool.run(|| {
+            matmul(&mut logits, m, x, w.t(), true, threads);
+            matmul(&mut scores, rows, x, near.t(), false, threads);
+        });
+        for (i, row) in logits.chunks_exact_mut(m).enumerate() {
+            let (class, last) = (usize::from(t.class[first + i]), usize::from(t.last[first + i]));
+            if class >= m || last >= m || (class > 0 && class <= last) {
+                return Err(Error::Msg(format!("class {class} after {last} of {m}")));
+            }
+            let scores = &mut scores[i * rows..][..rows];
+            if rows > 0 {
+                t.known.pairs(first + i, m, |class, at| row[class] += scores[at]);
+            }
+            let weight = t.weight[first + i];
+            let one = vectorised(
+                #[inline(always)]
+                || cross_entropy(row, class, last, weight),
+            );
+            if rows > 0 {
+                scores.fill(0.0);
+                t.known.pairs(first + i, m, |class, at| scores[at] += row[class]);
+            }
+            sums.nats[first + i] = one;
+            sums.loss += f64::from(one * weight);
+            sums.grads[2][first_class..][..m].iter_mut().zip(row).for_each(|(b, d)| *b += *d);
+        }
+        if self.with_grads {
+            let (slope, slopes) = (Mat::new(&logits, n, m, m), Mat::new(&scores, n, rows, rows));
+            let [da, dw, _] = &mut sums.grads;
+            self.pool.run(|| {
+                matmul(&mut da[first * width..], width, slope, w, false, threads);
+                matmul(&mut dw[first_class * width..], width, slope.t(), x, false, threads);
+                if rows > 0 {
+                    matmul(&mut da[first * width..], width, slopes, near, true, threads);
+                    matmul(&mut dw[distances * width..], width, slopes.t(), x, true, threads);
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Where one chooser's decisions and rows lie.
+struct Place {
+    first: usize,
+    end: usize,
+    first_class: usize,
+    classes: usize,
+    /// First row of the distances.
+    distances: usize,
+}
+
+/// What the choosers add to.
+struct Sums {
+    nats: Vec<f32>,
+    loss: f64,
+    grads: [Vec<f32>; 3],
 }
 
 /// The op: `(b (notes, width), weight (42, width), bias (42 + 12 x 16 + 16 x 15)) -> sum of weighted cross-entropies`.

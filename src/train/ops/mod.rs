@@ -11,7 +11,7 @@ mod lstm;
 
 pub use bag::{Bag, Bags, Mix, MixPlan};
 pub use dropout::{Dropout, mask};
-pub use heads::{DETAIL_BIAS, DETAIL_CLASSES, DetailTargets, Details, Heads, RoleTargets};
+pub use heads::{DETAIL_BIAS, DETAIL_CLASSES, DetailTargets, Details, Heads, Known, RoleTargets};
 pub use linear::Linear;
 pub use lstm::{LstmLayer, LstmState};
 

@@ -1,0 +1,186 @@
+//! The nets of the benchmarks: their gradients, that they never see what they have to guess, and a run from start to score.
+
+use super::feed::{Feed, Window, batch, shape};
+use super::learn::{Config, News, Sizes, best_in, train};
+use super::nets::{BenchNet, by_step, open};
+use super::read::Splits;
+use super::recipe::{ChordUse, INGREDIENTS, Recipe};
+use super::steps::{Keys, Voices};
+use crate::music::{Chance, Purpose};
+use crate::token::Bag;
+use crate::train::net::{Net, Noise};
+use crate::train::ops::{Pool, Rows};
+use candle_core::{Device, Tensor};
+use std::sync::atomic::AtomicBool;
+
+const SIZES: Sizes = Sizes { hidden: 16, layers: 2, embed: 12, decide: 16 };
+const CHORDS: Recipe = Recipe { chord: ChordUse::First, ..Recipe::FULL };
+
+fn pool() -> Pool {
+    Pool::new(1).unwrap()
+}
+
+/// Four voices that move now and then; with a rest here and there.
+fn chorale(steps: usize, seed: u64) -> Vec<Voices> {
+    let chance = Chance::new(seed);
+    let mut now = [30u8, 24, 16, 8];
+    (0..steps as u64)
+        .map(|t| {
+            for (v, class) in (0u64..).zip(&mut now) {
+                let draw = chance.below(Purpose::Train, t, v, 8);
+                *class = match draw {
+                    0 => (*class + 2).min(40),
+                    1 => class.saturating_sub(1).max(4),
+                    2 if t % 16 == 3 => 0,
+                    _ => *class,
+                };
+            }
+            Voices(now)
+        })
+        .collect()
+}
+
+fn frames(steps: usize, seed: u64) -> Vec<Keys> {
+    let key = |class: u8| if class == 0 { 0 } else { 1u128 << (class + 14) };
+    chorale(steps, seed).iter().map(|s| Keys(s.0.iter().fold(0, |m, c| m | key(*c)))).collect()
+}
+
+fn net<S: Feed>(recipe: Recipe) -> BenchNet {
+    let Sizes { hidden, layers, embed, decide } = SIZES;
+    let net = Net::new(shape::<S>(&recipe, hidden, layers, embed, decide), Chance::new(3), &pool()).unwrap();
+    BenchNet { net, recipe }
+}
+
+fn slopes_agree<S: Feed>(piece: &[S], recipe: Recipe) {
+    let BenchNet { net, .. } = net::<S>(recipe);
+    let rows = Rows { shards: 1, steps: 12, batch: 2 };
+    let windows = [Some(Window { piece, start: 0, unscored: 0 }), Some(Window { piece, start: 8, unscored: 2 })];
+    let (batch, _) = batch(rows, &windows, &recipe);
+    let noise = Noise { chance: Chance::new(1), update: 3, input: 0.1, hidden: 0.3 };
+    let loss = |net: &Net| net.forward(&batch, Some(&noise), &[]).unwrap().loss;
+    let grads = loss(&net).backward().unwrap();
+    for (name, var) in net.vars().iter().filter(|(name, _)| !name.starts_with("detail")) {
+        let grad = grads.get(var.as_tensor()).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let values = var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let slope: f64 = grad.iter().map(|g| f64::from(g.abs())).sum();
+        let epsilon = (0.02 / slope as f32).min(0.02);
+        let at = |side: f32| {
+            let moved: Vec<f32> = values.iter().zip(&grad).map(|(x, g)| x + side * epsilon * g.signum()).collect();
+            var.set(&Tensor::from_vec(moved, var.dims(), &Device::Cpu).unwrap()).unwrap();
+            f64::from(loss(&net).to_scalar::<f32>().unwrap())
+        };
+        let measured = (at(1.0) - at(-1.0)) / (2.0 * f64::from(epsilon));
+        var.set(&Tensor::from_vec(values, var.dims(), &Device::Cpu).unwrap()).unwrap();
+        assert!((measured - slope).abs() < 0.02 * slope + 5e-4, "{name}: {measured} {slope}");
+    }
+}
+
+#[test]
+fn gradients_agree_with_finite_differences() {
+    slopes_agree(&chorale(24, 1), Recipe::FULL);
+    slopes_agree(&chorale(24, 2), CHORDS);
+    slopes_agree(&frames(24, 3), Recipe::FULL);
+}
+
+/// Nats of all steps, by an untrained net.
+fn nats<S: Feed>(net: &BenchNet, piece: &[S], all_keys: bool) -> Vec<f64> {
+    by_step(std::slice::from_ref(net), &[piece.to_vec()], all_keys).unwrap().notes.remove(0)
+}
+
+fn future_is_unseen<S: Feed>(piece: &[S], other: &[S], all_keys: bool) {
+    let net = net::<S>(Recipe::FULL);
+    let changed: Vec<S> = piece[..150].iter().chain(&other[150..]).copied().collect();
+    let (a, b) = (nats(&net, piece, all_keys), nats(&net, &changed, all_keys));
+    assert_eq!(a[..150], b[..150], "what comes later must not be seen");
+    assert_ne!(a[150..], b[150..]);
+}
+
+#[test]
+fn a_step_is_guessed_from_what_came_before_it() {
+    future_is_unseen(&chorale(160, 1), &chorale(160, 2), false);
+    future_is_unseen(&frames(160, 1), &frames(160, 2), false);
+    // In which keys it fits must not be seen either: the later bass fits fewer.
+    future_is_unseen(&chorale(160, 1), &[Voices([30, 24, 16, 3]); 160], true);
+}
+
+#[test]
+fn a_choice_sees_only_the_choices_before_it() {
+    let past = chorale(40, 4);
+    let told = |now: Voices, recipe: &Recipe| {
+        let mut all = Vec::new();
+        Voices::choices(&past, &now, recipe, &mut Bag::new(), &mut |c, bag| all.push((c, bag.clone())));
+        all
+    };
+    let (a, b) = (told(Voices([30, 20, 15, 8]), &Recipe::FULL), told(Voices([30, 25, 13, 8]), &Recipe::FULL));
+    let names: Vec<usize> = a.iter().map(|(c, _)| c.chooser).collect();
+    assert_eq!(names, [0, 3, 1, 2], "soprano, bass, alto, tenor");
+    for turn in 0..3 {
+        assert_eq!((&a[turn].1, a[turn].0.known), (&b[turn].1, b[turn].0.known), "alto and tenor are not seen before");
+    }
+    assert_ne!(a[3].1, b[3].1, "the tenor sees the alto");
+    let alone = Recipe::FULL.without(&["in-step".to_owned()]);
+    assert_eq!(told(Voices([30, 20, 15, 8]), &alone)[3].1, told(Voices([31, 25, 15, 9]), &alone)[3].1);
+    let chord = told(Voices([30, 20, 15, 8]), &CHORDS);
+    assert_eq!((chord.len(), chord[0].0.chooser), (5, 4));
+    assert_eq!(chord[0].1, told(Voices([1, 2, 3, 4]), &CHORDS)[0].1, "a chord is guessed without the notes");
+}
+
+#[test]
+fn every_row_is_in_its_table() {
+    for recipe in
+        [Recipe::FULL, CHORDS, Recipe::FULL.without(&INGREDIENTS.iter().map(|i| i.name.to_owned()).collect::<Vec<_>>())]
+    {
+        rows_fit(&chorale(70, 5), &recipe);
+        rows_fit(&frames(70, 6), &recipe);
+    }
+}
+
+fn rows_fit<S: Feed>(piece: &[S], recipe: &Recipe) {
+    let mut bag = Bag::new();
+    for (t, now) in piece.iter().enumerate() {
+        S::inputs(&piece[..t], recipe, &mut bag);
+        assert!(bag.ids.iter().all(|id| *id < S::STEP_ROWS));
+        S::choices(&piece[..t], now, recipe, &mut bag, &mut |choice, bag| {
+            assert!(bag.ids.iter().all(|id| *id < S::CONTEXT_ROWS));
+            assert!(
+                choice.class < S::CHOOSERS[choice.chooser].classes && (choice.class == 0 || choice.class > choice.last)
+            );
+        });
+    }
+}
+
+#[test]
+fn a_run_learns_resumes_and_is_scored_again() {
+    let folder = std::env::temp_dir().join(format!("ricercar-bench-net-{}", std::process::id()));
+    let (whole, parts) = (folder.join("whole"), folder.join("parts"));
+    let pieces = |seed: u64| vec![chorale(64, seed), chorale(48, seed + 1)];
+    let splits = Splits { train: pieces(1), valid: pieces(1), test: pieces(7) };
+    let config =
+        |updates| Config { sizes: SIZES, batch: 4, window: 32, updates: 60, check_every: updates, ..Config::default() };
+    let never = AtomicBool::new(false);
+    let run = |config: &Config, out: &std::path::Path, until: u64| {
+        let (mut curve, stop) = (Vec::new(), AtomicBool::new(false));
+        let mut say = |news: News| {
+            curve.push((news.updates, news.valid.nats));
+            stop.store(news.updates >= until, std::sync::atomic::Ordering::Relaxed);
+        };
+        train("jsb16", config, &splits, out, &mut say, &stop).unwrap();
+        curve
+    };
+    let curve = run(&config(20), &whole, 100);
+    assert!(curve.len() == 3 && curve[2].1 < curve[0].1 && curve[2].1 < 3.0, "{curve:?}");
+    let mut pieced = run(&config(20), &parts, 20);
+    pieced.extend(run(&Config { resume: true, ..config(20) }, &parts, 100));
+    assert_eq!(curve, pieced);
+    let (net, state) = open::<Voices>(&best_in(&whole), "jsb16", &pool()).unwrap();
+    let again = by_step(&[net], &splits.valid, false).unwrap();
+    assert_eq!(super::score::Score::of_steps(&again.notes, 4).nats, curve[2].1);
+    assert_eq!(state.curve, curve);
+    let other = open::<Voices>(&best_in(&whole), "jsbq", &pool()).err().unwrap().to_string();
+    assert!(other.contains("holds a net of the benchmark jsb16"), "{other}");
+    let bad = train("jsb16", &Config { resume: true, seed: 2, ..config(20) }, &splits, &whole, &mut |_| {}, &never);
+    assert!(bad.unwrap_err().to_string().contains("other settings"));
+    std::fs::write(best_in(&whole), b"{}").unwrap();
+    assert!(open::<Voices>(&best_in(&whole), "jsb16", &pool()).is_err());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
