@@ -109,6 +109,7 @@ pub fn train_benchmark(args: &BenchmarkArgs) -> Result<()> {
         recipe: Recipe { chord, ..Recipe::FULL.without(&args.without) },
         sizes: jsb::learn::Sizes { hidden: args.hidden, decide: args.decide, ..defaults.sizes },
         dropout: args.dropout as f32,
+        thinning: args.thinning as f32,
         rate: args.rate as f32,
         batch: args.batch,
         window: args.window,

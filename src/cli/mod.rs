@@ -260,10 +260,13 @@ pub struct BenchmarkArgs {
     #[arg(long, default_value_t = 2e-3)]
     pub rate: f64,
     /// Share that is dropped between layers.
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = 0.5)]
     pub dropout: f64,
+    /// Share of rows that are left out of what the net is told.
+    #[arg(long, default_value_t = 0.2)]
+    pub thinning: f64,
     /// Share of a weight that is taken off at a learning rate of 1.
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.2)]
     pub decay: f64,
     /// Seed of initial weights and data order.
     #[arg(long, default_value_t = 1)]

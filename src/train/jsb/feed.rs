@@ -4,6 +4,7 @@ use super::recipe::Recipe;
 use super::steps::Step;
 use crate::engine::lstm::Shape;
 use crate::engine::lstm::shape::Chooser;
+use crate::music::{Chance, Purpose};
 use crate::token::Bag;
 use crate::train::net::Batch;
 use crate::train::ops::{Bags, Known, MixPlan, RoleTargets, Rows};
@@ -47,7 +48,7 @@ pub trait Feed: Step {
     /// Rows of the step that follows `past`; `out` is cleared first.
     fn inputs(past: &[Self], recipe: &Recipe, out: &mut Bag);
     /// Calls `each` with every choice of `now` and the rows that it sees, in the order of choosing.
-    fn choices(past: &[Self], now: &Self, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &Bag));
+    fn choices(past: &[Self], now: &Self, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &mut Bag));
 }
 
 /// Lowest and highest shift within an octave downwards and upwards of which all steps fit; 0 always does.
@@ -106,8 +107,46 @@ struct Lists {
     owners: Vec<Owner>,
 }
 
+/// Dropout of whole rows: what a net is told is left out at random, so that it leans on no single thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Thinning {
+    /// Source of chance.
+    pub chance: Chance,
+    /// Address of the update.
+    pub update: u64,
+    /// Share of rows that are left out.
+    pub share: f32,
+}
+
+impl Thinning {
+    /// Leaves rows out of a bag and raises the weights of those that stay; `place` is the bag's address.
+    fn thin(&self, place: u64, bag: &mut Bag) {
+        let below = (self.share.clamp(0.0, 0.9) * 256.0) as u8;
+        if below == 0 {
+            return;
+        }
+        let (raise, mut kept, mut bytes) = (256.0 / (256.0 - f32::from(below)), 0, [0u8; 8]);
+        for i in 0..bag.ids.len() {
+            if i % 8 == 0 {
+                bytes = self.chance.bits(Purpose::Dropout, self.update, place * 16 + i as u64 / 8).to_le_bytes();
+            }
+            if bytes[i % 8] >= below {
+                (bag.ids[kept], bag.weights[kept]) = (bag.ids[i], bag.weights[i] * raise);
+                kept += 1;
+            }
+        }
+        bag.ids.truncate(kept);
+        bag.weights.truncate(kept);
+    }
+}
+
 /// A batch of windows, and whose its decisions are. Weights of the loss are divided by the number of steps.
-pub fn batch<S: Feed>(rows: Rows, windows: &[Option<Window<S>>], recipe: &Recipe) -> (Batch, Vec<Owner>) {
+pub fn batch<S: Feed>(
+    rows: Rows,
+    windows: &[Option<Window<S>>],
+    recipe: &Recipe,
+    thinning: Option<&Thinning>,
+) -> (Batch, Vec<Owner>) {
     let mut steps: Vec<Option<Bag>> = vec![None; rows.total()];
     let mut lists: Vec<Lists> = S::CHOOSERS.iter().map(|_| Lists::default()).collect();
     let mut bag = Bag::new();
@@ -119,12 +158,16 @@ pub fn batch<S: Feed>(rows: Rows, windows: &[Option<Window<S>>], recipe: &Recipe
             let row = rows.row(index, step - window.start);
             let past = &window.piece[..step];
             S::inputs(past, recipe, &mut bag);
+            thinning.iter().for_each(|t| t.thin(row as u64 * 32, &mut bag));
             steps[row] = Some(bag.clone());
             if step < window.start + window.unscored {
                 continue;
             }
             scored += 1;
+            let mut place = row as u64 * 32;
             S::choices(past, &window.piece[step], recipe, &mut bag, &mut |choice, bag| {
+                place += 1;
+                thinning.iter().for_each(|t| t.thin(place, bag));
                 let list = &mut lists[choice.chooser];
                 list.product_row.push(row as u32);
                 list.rows.push(&bag.ids, &bag.weights);

@@ -93,7 +93,7 @@ impl Feed for Keys {
         }
     }
 
-    fn choices(past: &[Keys], now: &Keys, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &Bag)) {
+    fn choices(past: &[Keys], now: &Keys, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &mut Bag)) {
         let keys: Vec<usize> = (0..88).filter(|k| now.0 >> k & 1 == 1).map(|k| k + 1).collect();
         for count in 0..=keys.len() {
             let chosen = if recipe.in_step { &keys[..count] } else { &[] };

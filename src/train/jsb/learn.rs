@@ -1,6 +1,6 @@
 //! Training of a benchmark net: the band's net, optimiser and checkpoints on a benchmark's pieces.
 
-use super::feed::{Feed, Window, batch, shape, shifts};
+use super::feed::{Feed, Thinning, Window, batch, shape, shifts};
 use super::nets::{BenchNet, Notes, by_step};
 use super::read::Splits;
 use super::recipe::Recipe;
@@ -28,6 +28,8 @@ pub struct Config {
     pub dropout: f32,
     /// Share dropped on the input.
     pub input_dropout: f32,
+    /// Share of rows that are left out of what the net is told.
+    pub thinning: f32,
     /// Highest learning rate.
     pub rate: f32,
     /// Updates over which the rate rises.
@@ -66,7 +68,8 @@ impl Default for Config {
         Config {
             recipe: Recipe::FULL,
             sizes: Sizes { hidden: 256, layers: 2, embed: 192, decide: 256 },
-            dropout: 0.4,
+            dropout: 0.5,
+            thinning: 0.2,
             input_dropout: 0.1,
             rate: 2e-3,
             warm_up: 200,
@@ -76,7 +79,7 @@ impl Default for Config {
             check_every: 500,
             seed: 1,
             resume: false,
-            adam: AdamW { weight_decay: 0.05, ..AdamW::default() },
+            adam: AdamW { weight_decay: 0.2, ..AdamW::default() },
         }
     }
 }
@@ -296,8 +299,9 @@ impl<S: Feed> Run<'_, S> {
     fn update(&mut self, rows: Rows) -> Result<(f64, usize), TrainError> {
         let (config, update) = (self.config, self.optimiser.updates);
         let windows: Vec<_> = (0..rows.batch as u64).map(|slot| Some(self.pieces.draw(update, slot))).collect();
-        let (batch, owners) = batch(rows, &windows, &config.recipe);
         let share = |p: f32| if config.recipe.dropout { p } else { 0.0 };
+        let thinning = Thinning { chance: Chance::new(config.seed).fold(4), update, share: share(config.thinning) };
+        let (batch, owners) = batch(rows, &windows, &config.recipe, Some(&thinning));
         let noise = Noise {
             chance: Chance::new(config.seed).fold(3),
             update,

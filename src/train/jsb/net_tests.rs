@@ -1,6 +1,6 @@
 //! The nets of the benchmarks: their gradients, that they never see what they have to guess, and a run from start to score.
 
-use super::feed::{Feed, Window, batch, shape};
+use super::feed::{Feed, Thinning, Window, batch, shape};
 use super::learn::{Config, News, Sizes, best_in, train};
 use super::nets::{BenchNet, by_step, open};
 use super::read::Splits;
@@ -55,7 +55,8 @@ fn slopes_agree<S: Feed>(piece: &[S], recipe: Recipe) {
     let BenchNet { net, .. } = net::<S>(recipe);
     let rows = Rows { shards: 1, steps: 12, batch: 2 };
     let windows = [Some(Window { piece, start: 0, unscored: 0 }), Some(Window { piece, start: 8, unscored: 2 })];
-    let (batch, _) = batch(rows, &windows, &recipe);
+    let thinning = Thinning { chance: Chance::new(8), update: 1, share: 0.2 };
+    let (batch, _) = batch(rows, &windows, &recipe, Some(&thinning));
     let noise = Noise { chance: Chance::new(1), update: 3, input: 0.1, hidden: 0.3 };
     let loss = |net: &Net| net.forward(&batch, Some(&noise), &[]).unwrap().loss;
     let grads = loss(&net).backward().unwrap();

@@ -131,7 +131,7 @@ impl<S: Feed> Key<S> {
         let window = |piece| Window { piece, start, unscored: 0 };
         let windows: Vec<_> = self.moved.iter().map(|p| (start < p.len()).then(|| window(p.as_slice()))).collect();
         let rows = Rows { shards: 1, steps: SEGMENT, batch: self.moved.len() };
-        let (batch, owners) = batch(rows, &windows, &net.recipe);
+        let (batch, owners) = batch(rows, &windows, &net.recipe, None);
         let pass = net.net.forward(&batch, None, state)?;
         *state = pass.last;
         let nats = pass.decisions.into_iter().map(f64::from).zip(owners);

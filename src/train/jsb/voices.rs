@@ -121,7 +121,7 @@ impl Feed for Voices {
         }
     }
 
-    fn choices(past: &[Voices], now: &Voices, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &Bag)) {
+    fn choices(past: &[Voices], now: &Voices, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &mut Bag)) {
         if recipe.chord != ChordUse::None {
             chord_rows(past, recipe, bag);
             let weight = if recipe.chord == ChordUse::Aside { 0.3 } else { 1.0 };
