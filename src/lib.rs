@@ -4,7 +4,7 @@
 //! `time` and `music` are plain values; `midi` and `corpus` read files; `token` turns steps into numbers;
 //! `engine` makes the next step; `steer` holds what the performer wants; `script` turns rhai into edits;
 //! `conductor` keeps the plan; `player` keeps time; `output` and `audio` make it heard; `train` makes models;
-//! `ui` shows it all; `cli` and `wiring` put it together.
+//! `trial` plays them through the whole instrument and measures; `ui` shows it all; `cli` and `wiring` put it together.
 
 pub mod audio;
 pub mod cli;
@@ -22,6 +22,7 @@ pub mod steer;
 pub mod time;
 pub mod token;
 pub mod train;
+pub mod trial;
 pub mod ui;
 pub mod wiring;
 

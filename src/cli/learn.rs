@@ -144,6 +144,12 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         let judged = jsb::Judged { nets: args.nets.clone(), all_keys: args.all_keys, test: args.split == "test" };
         return print_report(&jsb::evaluate(benchmark, &args.data, &judged)?, args.json);
     }
+    if args.controls {
+        let stop = super::render::stop_flag()?;
+        let report = super::trial::run(args, &stop, &mut |what| progress(what, false))?;
+        progress("", true);
+        return print_report(&report, args.json);
+    }
     let model = args.model.as_deref().context("eval needs a model file, or --benchmark")?;
     let bytes = models::bytes(Some(model))?;
     if gan_model::file::is_gan(&bytes) {

@@ -16,6 +16,7 @@ mod list;
 mod play;
 mod quiet;
 mod render;
+mod trial;
 
 use crate::train::jsb;
 use clap::{Args, Parser, Subcommand};
@@ -379,8 +380,11 @@ pub struct EvalArgs {
     #[arg(long, requires = "nets")]
     pub all_keys: bool,
     /// Folders of MIDI files, or of a benchmark's file.
-    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    #[arg(long, required_unless_present = "controls", num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
+    /// What the model does when it is asked, control by control, played through the whole instrument; needs no data.
+    #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list", "data"])]
+    pub controls: bool,
     /// Which works are scored.
     #[arg(long, default_value = "valid", value_parser = ["train", "valid", "test"])]
     pub split: String,

@@ -80,6 +80,12 @@ pub fn ask(
         in_chord: or(Control::InChord, 0.0),
         range: range(part.role, value(Control::Low), value(Control::High)),
         polyphony: polyphony(part, moment),
+        is_polyphony_wanted: value(Control::Polyphony).is_some(),
+        syncopation: value(Control::Syncopation),
+        repeat: or(Control::Repeat, 0.0),
+        copy: or(Control::Copy, 0.0),
+        copy_bars: (or(Control::CopyBars, 1.0) + 0.5).clamp(1.0, 4.0) as u8,
+        guidance: or(Control::Guidance, 1.0),
         bars_to_end: steering.section.as_ref().map(|s| bars_between(&place, s.until.0)),
         chance,
     }

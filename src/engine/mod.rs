@@ -17,6 +17,7 @@ pub mod euclid;
 pub mod fault;
 pub mod gan;
 pub mod heard;
+pub mod lean;
 pub mod lstm;
 pub mod math;
 pub mod sampling;
@@ -141,6 +142,18 @@ pub struct Ask {
     pub range: (u8, u8),
     /// Most notes at once in this part, 1..=`NOTES_PER_STEP`.
     pub polyphony: u8,
+    /// True when about so many are wanted, too.
+    pub is_polyphony_wanted: bool,
+    /// Where onsets fall: 0 on the beats, 1 between them; `None` leaves it to the model.
+    pub syncopation: Option<f32>,
+    /// What was played at this place a bar ago: -1 avoids it, 1 insists on it.
+    pub repeat: f32,
+    /// Chance, 0..=1, that this step is the role's own of `copy_bars` bars ago.
+    pub copy: f32,
+    /// How many bars ago is copied, 1..=4.
+    pub copy_bars: u8,
+    /// How strongly conditions are followed: 1 as learned.
+    pub guidance: f32,
     /// Bars until the section ends; `None` when there is no end in sight.
     pub bars_to_end: Option<u32>,
     /// Chance of this part (seed, part and re-rolls folded in); draw at `place.step`.
@@ -170,6 +183,12 @@ impl Ask {
             in_chord: 0.0,
             range: role.range(),
             polyphony: crate::limits::NOTES_PER_STEP as u8,
+            is_polyphony_wanted: false,
+            syncopation: None,
+            repeat: 0.0,
+            copy: 0.0,
+            copy_bars: 1,
+            guidance: 1.0,
             bars_to_end: None,
             chance,
         }

@@ -18,10 +18,12 @@ const GREEDY: f32 = 1e-3;
 const OUTSIDE: f32 = 6.0;
 /// What density 0 or 1 takes from or gives to the odds of a note, in nats.
 const DENSITY_PULL: f32 = 0.5;
+/// The most that allowed pitches are raised by when others are taken away, in nats.
+const MASS_MAX: f32 = 12.0;
 /// Share of steps in which each role usually starts a note, when no density is asked.
 const USUAL_ONSETS: [f32; 4] = [0.6, 0.3, 0.35, 0.25];
 /// What a pitch a quarter of the range away from the asked register loses, in nats.
-const REGISTER_PULL: f32 = 0.5;
+const REGISTER_PULL: f32 = 1.5;
 
 /// How one head is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,7 +128,11 @@ pub fn choose(logits: &mut [f32], draw: Draw, unit: f32) -> Option<usize> {
 /// Forbids the pitches of a decision that the ask rules out, and leans on the rest. `chosen` notes are in the list
 /// already, the last of them of class `after` (0 when none); `sounding` has a bit for each of the 88 pitches that the
 /// role already sounds. END is never forbidden.
+///
+/// What is taken from some pitches goes to the others: whether there is a note stays the model's choice, so that a high register or
+/// a strict key moves a part and does not silence it.
 pub fn steer(logits: &mut [f32], ask: &Ask, chosen: usize, after: usize, sounding: u128) {
+    let own = mass(&logits[after + 1..]);
     let full = chosen >= usize::from(ask.polyphony.max(1)).min(crate::limits::NOTES_PER_STEP);
     let silent = ask.density().is_some_and(|d| d <= 0.0);
     for (class, logit) in logits.iter_mut().enumerate().skip(END + 1) {
@@ -134,6 +140,18 @@ pub fn steer(logits: &mut [f32], ask: &Ask, chosen: usize, after: usize, soundin
         let lean = pitch.filter(|_| class > after && !full && !silent).and_then(|p| pitch_lean(ask, p, sounding));
         *logit = lean.map_or(FORBIDDEN, |lean| *logit + lean);
     }
+    let left = mass(&logits[END + 1..]);
+    let lost = (own - left).clamp(0.0, MASS_MAX);
+    if lost.is_finite() {
+        logits[END + 1..].iter_mut().for_each(|l| *l += lost);
+    }
+}
+
+/// Log of the sum of all weights; minus infinity when all are forbidden.
+fn mass(logits: &[f32]) -> f32 {
+    let Some(best) = likeliest(logits) else { return FORBIDDEN };
+    let top = logits[best];
+    top + math::ln(logits.iter().filter(|l| **l != FORBIDDEN).map(|l| math::exp(*l - top)).sum())
 }
 
 /// True when the ask's masks let `pitch` through; `sounding` as in [`steer`].
@@ -185,22 +203,24 @@ fn usual_odds(ask: &Ask) -> f32 {
 }
 
 /// Draws a decision: first whether there is a note at all (rhythm temperature, density), then which (pitch temperature,
-/// min-p, top-p). With both temperatures 1 and no trimming this is one softmax. `logits` are used up; `first` is true
-/// while the role has no note in this step; `units` are two numbers in 0..1.
-pub fn choose_note(logits: &mut [f32], ask: &Ask, first: bool, units: [f32; 2]) -> usize {
-    let Some(best) = likeliest(&logits[END + 1..]) else { return END };
-    let top = logits[END + 1 + best];
-    let mass: f32 = logits[END + 1..].iter().filter(|l| **l != FORBIDDEN).map(|l| math::exp(*l - top)).sum();
-    let mut odds = top + math::ln(mass) - logits[END];
-    let usual = if first { usual_odds(ask) } else { 0.0 };
-    if first {
+/// min-p, top-p). With both temperatures 1 and no trimming this is one softmax. `logits` are used up; `first` is there while
+/// the role has no note in this step, and holds what leans on its odds in nats; `units` are two numbers in 0..1.
+pub fn choose_note(logits: &mut [f32], ask: &Ask, first: Option<f32>, units: [f32; 2]) -> usize {
+    if likeliest(&logits[END + 1..]).is_none() {
+        return END;
+    }
+    let mut odds = mass(&logits[END + 1..]) - logits[END];
+    let usual = if first.is_some() { usual_odds(ask) } else { 0.0 };
+    if first.is_some() {
         odds += DENSITY_PULL * (2.0 * ask.density().filter(|d| d.is_finite()).map_or(0.5, |d| d.clamp(0.0, 1.0)) - 1.0);
     }
+    let lean = first.unwrap_or(0.0);
     let temperature = sound_temperature(ask.temperature.rhythm);
     let is_note = if temperature <= GREEDY {
-        odds > usual
+        odds + lean > usual
     } else {
-        units[0] < math::sigmoid((odds - usual) / temperature + usual)
+        // What the performer leans on is not cooled: a cold part is as busy as it is asked to be.
+        units[0] < math::sigmoid((odds - usual) / temperature + usual + lean)
     };
     if !is_note {
         return END;
@@ -276,7 +296,7 @@ mod test {
         for i in 0..20_000u64 {
             let mut l = start;
             let units = [0, 1].map(|n| chance.unit(Purpose::Pitch, i, n));
-            counts[choose_note(&mut l, &ask(Role::Drums), true, units)] += 1.0 / 20_000.0;
+            counts[choose_note(&mut l, &ask(Role::Drums), Some(0.0), units)] += 1.0 / 20_000.0;
         }
         assert!(counts.iter().zip(exact).all(|(c, e)| (c - e).abs() < 0.015), "{counts:?} {exact:?}");
     }
@@ -285,11 +305,11 @@ mod test {
     fn a_cold_part_plays_on_at_its_likeliest_places() {
         let mut asked = ask(Role::Lead);
         asked.temperature.rhythm = 0.0;
-        let play = |odds: f32| choose_note(&mut [0.0, odds, odds - 1.0], &asked, true, [0.99, 0.5]);
+        let play = |odds: f32| choose_note(&mut [0.0, odds, odds - 1.0], &asked, Some(0.0), [0.99, 0.5]);
         assert_eq!(play(-4.0), END, "far below the usual share of onsets");
         assert_eq!(play(-0.9), 1, "below one half, above the usual share");
         asked.band[3].density = Some(1.0);
-        assert_eq!(choose_note(&mut [0.0, 0.5, -0.5], &asked, true, [0.99, 0.5]), END);
+        assert_eq!(choose_note(&mut [0.0, 0.5, -0.5], &asked, Some(0.0), [0.99, 0.5]), END);
     }
 
     #[test]
@@ -308,7 +328,7 @@ mod test {
             let mut l = logits(classes::decision_classes(asked.role), i);
             steer(&mut l, &asked, chosen, after, sounding);
             let units = [0, 1].map(|n| chance.unit(Purpose::Pitch, i, n));
-            let class = choose_note(&mut l, &asked, true, units);
+            let class = choose_note(&mut l, &asked, Some(0.0), units);
             let Some(pitch) = classes::pitch_of(asked.role, class) else { continue };
             assert!(class > after && chosen < usize::from(asked.polyphony));
             assert!((asked.range.0..=asked.range.1).contains(&pitch));
@@ -332,7 +352,7 @@ mod test {
                     asked.in_key = strictness;
                     let mut l = logits(89, *i);
                     steer(&mut l, &asked, 0, 0, 0);
-                    let class = choose_note(&mut l, &asked, true, [0.0, chance.unit(Purpose::Pitch, *i, 0)]);
+                    let class = choose_note(&mut l, &asked, Some(0.0), [0.0, chance.unit(Purpose::Pitch, *i, 0)]);
                     classes::pitch_of(Role::Lead, class).is_some_and(|p| !asked.key.unwrap().has(p))
                 })
                 .count()
@@ -353,7 +373,7 @@ mod test {
                 l[END] = 6.0;
                 steer(&mut l, &asked, 0, 0, 0);
                 let units = [0, 1].map(|n| chance.unit(Purpose::Pitch, i, n));
-                if let Some(pitch) = classes::pitch_of(Role::Lead, choose_note(&mut l, &asked, true, units)) {
+                if let Some(pitch) = classes::pitch_of(Role::Lead, choose_note(&mut l, &asked, Some(0.0), units)) {
                     notes += 1;
                     sum += u32::from(pitch);
                 }

@@ -31,6 +31,8 @@ pub enum Purpose {
     Script,
     /// Latent vectors.
     Latent,
+    /// Whether a step is copied from an earlier bar.
+    Copy,
 }
 
 /// A source of addressed random numbers: a seed and nothing else.

@@ -25,6 +25,11 @@ pub enum Control {
     Low,
     High,
     Polyphony,
+    Syncopation,
+    Repeat,
+    Copy,
+    CopyBars,
+    Guidance,
     Taste,
     Velocity,
     Accent,
@@ -104,7 +109,12 @@ pub const CONTROLS: &[ControlInfo] = rows! {
     InChord "in_chord" Part "" 0.0..1.0 Some(0.0), 0.1 true "How strictly pitches keep to the chord: 1 never outside." "bass.in_chord = 1;";
     Low "low" Part "" 0.0..127.0 None, 1.0 true "Lowest pitch." "lead.low = 60;";
     High "high" Part "" 0.0..127.0 None, 1.0 true "Highest pitch." "lead.high = 84;";
-    Polyphony "polyphony" Part "notes" 1.0..16.0 None, 1.0 true "Most notes started together: bass and lead 1, chords 6, drums 8 by default." "keys.polyphony = 4;";
+    Polyphony "polyphony" Part "notes" 1.0..16.0 None, 1.0 true "Notes started together: never more, and when it is set, about so many. By default at most: bass and lead 1, chords 6, drums 8." "keys.polyphony = 4;";
+    Syncopation "syncopation" Part "" 0.0..1.0 None, 0.1 true "Where onsets fall: 0 on the beats, 1 between them." "lead.syncopation = 0.8;";
+    Repeat "repeat" Part "" -1.0..1.0 Some(0.0), 0.1 true "What was played at this place a bar ago: -1 avoids it, 1 insists on it." "lead.repeat = 0.5;";
+    Copy "copy" Part "" 0.0..1.0 Some(0.0), 0.1 true "Chance of each step to be the part's own of some bars ago, moved to the chord: 1 is a loop." "lead.copy = 0.8;";
+    CopyBars "copy_bars" Part "bars" 1.0..4.0 Some(1.0), 1.0 true "How many bars ago is copied." "lead.copy_bars = 2;";
+    Guidance "guidance" Part "" 0.0..4.0 Some(1.0), 0.25 true "How strongly the model follows style, key, chord, density and register: 1 as learned, 2 exaggerates, 0 forgets them." "lead.guidance = 2;";
     Taste "taste" Part "" -8.0..8.0 Some(1.0), 1.0 true "Candidates planned for each bar; the one that sounds most real is kept, of negative ones the least. 1 takes the first." "lead.taste = 4;";
     Velocity "velocity" Part "" 0.0..2.0 Some(1.0), 0.05 false "Scales how hard notes are played." "drums.velocity = 0.8;";
     Accent "accent" Part "" 0.0..1.0 Some(0.2), 0.05 false "How much beats stand out." "drums.accent = 0.4;";

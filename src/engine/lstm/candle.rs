@@ -154,8 +154,16 @@ impl Run for CandleRun {
         self.keep(logits)
     }
 
+    fn sibling(&self) -> CandleRun {
+        CandleRun::new(self.model.clone())
+    }
+
     fn save(&self, state: &mut EngineState) {
         state.0.clear();
+        self.save_behind(state);
+    }
+
+    fn save_behind(&self, state: &mut EngineState) {
         if let Some(numbers) = self.state.as_ref().and_then(|s| s.to_numbers().ok()) {
             state.0.extend_from_slice(&numbers);
         }

@@ -184,10 +184,20 @@ impl Live {
     /// Copies the state: each layer's output and cells.
     pub fn save(&self, state: &mut EngineState) {
         state.0.clear();
+        self.save_behind(state);
+    }
+
+    /// Copies the state behind what `state` holds already.
+    pub fn save_behind(&self, state: &mut EngineState) {
         for (at, layer) in self.packed.layers.iter().enumerate() {
             state.0.extend_from_slice(&self.inputs[at][layer.inputs - self.packed.shape.hidden..]);
             state.0.extend_from_slice(&self.cells[at]);
         }
+    }
+
+    /// Another run through the same net on the same path, from silence.
+    pub fn sibling(&self) -> Live {
+        Live::new(self.packed.clone(), self.simd)
     }
 
     /// Goes on from a saved state; one of another net's size is silence.

@@ -13,6 +13,7 @@
 
 pub mod candle;
 pub mod file;
+mod guided;
 pub mod half;
 pub mod kernel;
 pub mod live;

@@ -1,9 +1,11 @@
 //! The band LSTM as an [`Engine`]: one part's instance over shared weights.
 
+use super::guided::Free;
 use super::kernel::Simd;
 use super::live::Live;
 use super::packed::Packed;
 use super::run::Run;
+use crate::engine::lean::{self, Lean};
 use crate::engine::sampling::{self, Draw};
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
 use crate::limits::{BLEND_MAX, NOTES_PER_STEP};
@@ -17,6 +19,7 @@ const REPORTED_MAX: usize = 64;
 /// One part played by the band LSTM, through the live step or another [`Run`].
 pub struct LstmPart<R: Run = Live> {
     run: R,
+    free: Free<R>,
     features: Bag,
     context: Bag,
     /// The last blend asked for, and what the model makes of it: rows and weights.
@@ -43,6 +46,7 @@ impl<R: Run> LstmPart<R> {
     /// A part over a run that is silent.
     pub fn over(run: R) -> LstmPart<R> {
         LstmPart {
+            free: Free::new(run.sibling()),
             run,
             features: Bag::new(),
             context: Bag::new(),
@@ -88,8 +92,10 @@ impl<R: Run> LstmPart<R> {
     fn advance(&mut self, ask: &Ask, heard: &Heard) -> Result<Scene, EngineError> {
         self.set_style(&ask.style);
         let scene = Scene::of(heard.history, &ask.place);
-        token::scene_features(&scene, &conditions(ask, &self.style[..self.styles]), &mut self.features);
-        if self.run.step(&self.features)? { Ok(scene) } else { Err(Self::NOT_FINITE) }
+        let conditions = conditions(ask, &self.style[..self.styles]);
+        let is_sound = self.free.step(&self.run, ask, &scene, &conditions)?;
+        token::scene_features(&scene, &conditions, &mut self.features);
+        if self.run.step(&self.features)? && is_sound { Ok(scene) } else { Err(Self::NOT_FINITE) }
     }
 
     /// Lists the role's notes of the step that was just taken.
@@ -97,22 +103,26 @@ impl<R: Run> LstmPart<R> {
         let conditions = conditions(ask, &self.style[..self.styles]);
         token::decision_base(scene, &conditions, ask.role, heard.now, &mut self.context);
         self.run.begin(&self.context)?;
-        let sounding = scene.sounding_of(ask.role);
+        self.free.begin(ask, scene, &conditions, heard.now)?;
+        let (sounding, lean) = (scene.sounding_of(ask.role), Lean::of(ask, heard, scene));
         let mut after = classes::END;
         for index in 0..NOTES_PER_STEP {
             let logits = self.run.decide(ask.role, token::count_row(index))?;
+            self.free.guide(ask, token::count_row(index), logits)?;
             if !sampling::is_sound(logits) {
                 return Err(Self::NOT_FINITE);
             }
+            lean.on(logits, ask, index);
             sampling::steer(logits, ask, index, after, sounding);
             let unit = |n| ask.chance.unit(Purpose::Pitch, ask.place.step.0, 2 * index as u64 + n);
-            let class = sampling::choose_note(logits, ask, index == 0, [unit(0), unit(1)]);
+            let class = sampling::choose_note(logits, ask, (index == 0).then_some(lean.first), [unit(0), unit(1)]);
             let Some(pitch) = classes::pitch_of(ask.role, class) else { break };
             let note = self.detail(ask, class, pitch, index as u64)?;
             out.push(note);
             after = class;
             if let Some(row) = token::note_row(ask.role, pitch) {
                 self.run.add_context(row);
+                self.free.add_context(row);
             }
         }
         Ok(())
@@ -164,6 +174,12 @@ impl<R: Run> Engine for LstmPart<R> {
     fn next_step(&mut self, ask: &Ask, heard: &Heard, out: &mut StepNotes) -> Result<(), EngineError> {
         out.clear();
         let scene = self.advance(ask, heard)?;
+        let unit = ask.chance.unit(Purpose::Copy, ask.place.step.0, 0);
+        if unit < ask.copy && lean::has_past(ask) {
+            let sounding = scene.sounding_of(ask.role);
+            lean::copied(ask, heard, |pitch| sampling::is_allowed(ask, pitch, sounding), out);
+            return Ok(());
+        }
         self.decode(ask, heard, &scene, out).inspect_err(|_| out.clear())
     }
 
@@ -173,14 +189,17 @@ impl<R: Run> Engine for LstmPart<R> {
 
     fn save(&self, state: &mut EngineState) {
         self.run.save(state);
+        self.free.save(state);
     }
 
     fn restore(&mut self, state: &EngineState) {
-        self.run.restore(state);
+        let told = self.free.restore(&self.run, state);
+        self.run.restore(told);
     }
 
     fn reset(&mut self) {
         self.run.reset();
+        self.free.reset();
     }
 
     fn notice(&mut self) -> Option<String> {

@@ -10,6 +10,10 @@ use crate::token::Bag;
 pub trait Run: Send {
     /// The engine's word, for errors.
     const NAME: &'static str;
+    /// Another run through the same net, from silence.
+    fn sibling(&self) -> Self
+    where
+        Self: Sized;
     /// Style names; the place in the list is the row.
     fn styles(&self) -> &[String];
     /// Takes one sixteenth's input rows; false when the state was no longer made of numbers (it is silence again).
@@ -33,6 +37,8 @@ pub trait Run: Send {
     fn offsets(&mut self, velocity: usize) -> Result<&mut [f32], EngineError>;
     /// Copies the state.
     fn save(&self, state: &mut EngineState);
+    /// Copies the state behind what `state` holds already.
+    fn save_behind(&self, state: &mut EngineState);
     /// Goes on from a state; one that does not fit is silence.
     fn restore(&mut self, state: &EngineState);
     /// Silence.
@@ -42,6 +48,9 @@ pub trait Run: Send {
 impl Run for Live {
     const NAME: &'static str = "lstm";
 
+    fn sibling(&self) -> Live {
+        Live::sibling(self)
+    }
     fn styles(&self) -> &[String] {
         &self.packed().styles
     }
@@ -73,6 +82,9 @@ impl Run for Live {
     }
     fn save(&self, state: &mut EngineState) {
         Live::save(self, state);
+    }
+    fn save_behind(&self, state: &mut EngineState) {
+        Live::save_behind(self, state);
     }
     fn restore(&mut self, state: &EngineState) {
         Live::restore(self, state);

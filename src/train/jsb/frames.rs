@@ -162,7 +162,7 @@ fn highest(keys: u128) -> usize {
 
 /// Class of the key of this number, counted upwards from 0; 0 when there are fewer.
 fn nth(keys: u128, number: usize) -> usize {
-    (0..number).fold(Some(keys), |k, _| k.filter(|k| *k != 0).map(|k| k & (k - 1))).map_or(0, lowest)
+    lowest((0..number).fold(keys, |k, _| k & k.saturating_sub(1)))
 }
 
 /// Class of the lowest key above a class; 0 for none.

@@ -1,0 +1,28 @@
+//! `eval --controls`: a model is played through the whole instrument, and what it does is held against what it was asked.
+
+use super::EvalArgs;
+use crate::conductor::opener;
+use crate::conductor::render::{journal_of, render};
+use crate::engine::gan as gan_model;
+use crate::script::ScriptHost;
+use crate::trial::{self, TrialReport};
+use crate::wiring::models;
+use anyhow::Result;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs the trial with a model file.
+pub fn run(args: &EvalArgs, stop: &AtomicBool, say: &mut dyn FnMut(&str)) -> Result<TrialReport> {
+    let file = args.model.as_deref();
+    let is_gan = gan_model::file::is_gan(&models::bytes(file)?);
+    let loaded = models::load(models::Choice { file, ..models::Choice::default() })?;
+    let options = trial::Options { engine: if is_gan { "gan" } else { "lstm" }.into(), ..trial::Options::default() };
+    let mut play = |text: &str, seed: u64, bars: u64| {
+        let mut loader = ScriptHost::new();
+        let journal = journal_of("trial", text, seed);
+        let go_on = |_: u64| !stop.load(Ordering::Relaxed);
+        let rendered = render(&journal, opener(loaded.clone()), &mut loader, bars, go_on);
+        let rendered = rendered.map_err(|f| format!("the trial's set, line {}: {}", f.line, f.text))?;
+        if stop.load(Ordering::Relaxed) { Err("the trial was stopped".to_owned()) } else { Ok(rendered) }
+    };
+    trial::run(&options, &mut play, say).map_err(anyhow::Error::msg)
+}
