@@ -3,11 +3,11 @@
 use super::EvalArgs;
 use crate::conductor::opener;
 use crate::conductor::render::{journal_of, render};
-use crate::engine::gan as gan_model;
+use crate::engine::{engine_named, gan as gan_model};
 use crate::script::ScriptHost;
 use crate::trial::{self, TrialReport};
 use crate::wiring::models;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs the trial with a model file.
@@ -24,5 +24,7 @@ pub fn run(args: &EvalArgs, stop: &AtomicBool, say: &mut dyn FnMut(&str)) -> Res
         let rendered = rendered.map_err(|f| format!("the trial's set, line {}: {}", f.line, f.text))?;
         if stop.load(Ordering::Relaxed) { Err("the trial was stopped".to_owned()) } else { Ok(rendered) }
     };
-    trial::run(&options, &mut play, say).map_err(anyhow::Error::msg)
+    let kind = engine_named(&options.engine).context("no such engine")?;
+    let mut open = || (kind.open)(&loaded).map_err(|e| e.to_string());
+    trial::run(&options, &mut play, &mut open, say).map_err(anyhow::Error::msg)
 }

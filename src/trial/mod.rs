@@ -1,7 +1,7 @@
 //! Trial: does the instrument do what it is asked?
 //!
 //! Owns: sets that turn one control at a time ([`sweep`]), what is measured of what they play ([`bars`]), what stays forbidden under
-//! hostile sets ([`masks`]), the report.
+//! hostile sets ([`masks`]), whether a melody follows a harmony ([`follow`]), the report.
 //! Called from: `eval --controls` on the command line, tests. Everything is rendered through the same session and player as on stage.
 //! Units: requests in the units of `steer::CONTROLS`; measures per bar, see [`bars::Measure`].
 //!
@@ -12,10 +12,12 @@
 //! Not here: likelihoods and likeness to real music (`train`).
 
 pub mod bars;
+pub mod follow;
 pub mod masks;
 pub mod report;
 pub mod sweep;
 
+pub use follow::Open;
 pub use report::TrialReport;
 
 use crate::conductor::render::Rendered;
@@ -40,11 +42,11 @@ impl Default for Options {
     }
 }
 
-/// Runs the whole trial. `say` is told what is being done.
+/// Runs the whole trial: `play` renders sets, `open` makes single parts. `say` is told what is being done.
 ///
 /// # Errors
 /// One sentence: a set that cannot be played.
-pub fn run(options: &Options, play: Play, say: &mut dyn FnMut(&str)) -> Result<TrialReport, String> {
+pub fn run(options: &Options, play: Play, open: Open, say: &mut dyn FnMut(&str)) -> Result<TrialReport, String> {
     let mut sweeps = Vec::new();
     for asked in sweep::REQUESTS {
         for role in asked.roles.iter().copied() {
@@ -56,6 +58,8 @@ pub fn run(options: &Options, play: Play, say: &mut dyn FnMut(&str)) -> Result<T
     let masks = masks::run(options, play)?;
     say("reactions");
     let reactions = sweep::reactions(options, play)?;
+    say("harmony");
+    let follows = follow::run(4 * options.seeds, open)?;
     Ok(TrialReport {
         engine: options.engine.clone(),
         seeds: options.seeds,
@@ -63,5 +67,6 @@ pub fn run(options: &Options, play: Play, say: &mut dyn FnMut(&str)) -> Result<T
         sweeps,
         reactions,
         masks,
+        follows,
     })
 }

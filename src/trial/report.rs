@@ -1,6 +1,7 @@
 //! The trial's report: figures by name, and as text.
 
 use super::bars::MEASURES;
+use super::follow::Follow;
 use super::masks::Mask;
 use super::sweep::{Reaction, Sweep};
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub struct TrialReport {
     pub reactions: Vec<Reaction>,
     /// What is forbidden.
     pub masks: Vec<Mask>,
+    /// Whether a melody follows a harmony.
+    pub follows: Vec<Follow>,
 }
 
 fn cell(value: Option<f64>) -> String {
@@ -57,6 +60,13 @@ impl Display for TrialReport {
         writeln!(f, "\nforbidden, at temperature 2.5")?;
         for m in &self.masks {
             writeln!(f, "{:<22}{:>8} notes, {} outside", m.name, m.notes, m.broken)?;
+        }
+        writeln!(
+            f,
+            "\nchord tones of a lead over random triads, by what it knows of them; chance: over other takes' triads"
+        )?;
+        for w in &self.follows {
+            writeln!(f, "{:<26}{:>6} notes {:>7.3} chance {:>7.3}", w.name, w.notes, w.chord_tones, w.chance)?;
         }
         Ok(())
     }
