@@ -150,6 +150,12 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         progress("", true);
         return print_report(&report, args.json);
     }
+    if args.styles {
+        let loaded = load(&args.data)?;
+        let reports = super::trial::styles(args, &loaded, &mut |what| progress(what, false))?;
+        progress("", true);
+        return print_reports(&reports, args.json);
+    }
     let model = args.model.as_deref().context("eval needs a model file, or --benchmark")?;
     let bytes = models::bytes(Some(model))?;
     if gan_model::file::is_gan(&bytes) {
@@ -214,6 +220,15 @@ fn split(name: &str) -> Split {
         "test" => Split::Test,
         _ => Split::Valid,
     }
+}
+
+fn print_reports<R: serde::Serialize + std::fmt::Display>(reports: &[R], json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(reports)?);
+    } else {
+        reports.iter().for_each(|report| print!("{report}"));
+    }
+    Ok(())
 }
 
 fn print_report<R: serde::Serialize + std::fmt::Display>(report: &R, json: bool) -> Result<()> {

@@ -385,6 +385,9 @@ pub struct EvalArgs {
     /// What the model does when it is asked, control by control, played through the whole instrument; needs no data.
     #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list", "data"])]
     pub controls: bool,
+    /// Whether styles that are asked for come out, and blends lie between them: by a classifier fitted to the train split.
+    #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list"])]
+    pub styles: bool,
     /// Which works are scored.
     #[arg(long, default_value = "valid", value_parser = ["train", "valid", "test"])]
     pub split: String,

@@ -1,8 +1,9 @@
 //! Trial: does the instrument do what it is asked?
 //!
 //! Owns: sets that turn one control at a time ([`sweep`]), what is measured of what they play ([`bars`]), what stays forbidden under
-//! hostile sets ([`masks`]), whether a melody follows a harmony ([`follow`]), the report.
-//! Called from: `eval --controls` on the command line, tests. Everything is rendered through the same session and player as on stage.
+//! hostile sets ([`masks`]), whether a melody follows a harmony ([`follow`]), the report,
+//! styles by a classifier ([`styles`]).
+//! Called from: `eval --controls` and `eval --styles` on the command line, tests. Everything is rendered through the same session and player as on stage.
 //! Units: requests in the units of `steer::CONTROLS`; measures per bar, see [`bars::Measure`].
 //!
 //! Invariants
@@ -15,6 +16,7 @@ pub mod bars;
 pub mod follow;
 pub mod masks;
 pub mod report;
+pub mod styles;
 pub mod sweep;
 
 pub use follow::Open;

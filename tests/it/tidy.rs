@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("script", &["time", "music", "engine", "steer", "message", "audio", "output"]),
     ("train", &["time", "music", "corpus", "token", "engine", "message"]),
     ("conductor", &["time", "music", "midi", "engine", "steer", "message", "player", "output", "audio", "script"]),
-    ("trial", &["time", "music", "token", "engine", "output", "conductor", "train"]),
+    ("trial", &["time", "music", "corpus", "token", "engine", "output", "conductor", "train"]),
     ("ui", &["time", "music", "steer", "message", "script"]),
 ];
 
