@@ -17,6 +17,7 @@ pub mod midi;
 pub mod music;
 pub mod output;
 pub mod player;
+pub mod plot;
 pub mod script;
 pub mod steer;
 pub mod time;

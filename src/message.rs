@@ -7,6 +7,7 @@
 //! | player -> conductor | [`FromPlayer`] | every one counts, `limits::PLAYER_INBOX` | the oldest are dropped; the playhead tells the rest |
 //! | player -> all | [`Playhead`] | latest wins | overwritten |
 //! | conductor -> ui | [`Snapshot`] | latest wins | overwritten |
+//! | wiring -> ui | [`Training`] | latest wins | overwritten |
 //! | any -> ui | [`Notice`] | every one counts, `limits::NOTICES` | dropped and counted |
 
 use crate::music::{Latent, Projection, Role, StepNote};
@@ -317,6 +318,35 @@ pub struct Snapshot {
     pub projection: Arc<Projection>,
     /// Choices of the ear.
     pub taste: TasteCounts,
+}
+
+/// A training run as the screen shows it, read from its folder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Training {
+    /// The run's folder.
+    pub folder: String,
+    /// Style of the pieces it learns from, when they share one.
+    pub style: Option<String>,
+    /// Updates and bits a note while learning.
+    pub learning: Vec<(u64, f64)>,
+    /// Updates and bits a note on valid.
+    pub valid: Vec<(u64, f64)>,
+    /// Updates so far.
+    pub update: u64,
+    /// Updates wanted, when the run is counted in updates.
+    pub of: Option<u64>,
+    /// Decisions learned from a second.
+    pub tokens_per_s: f64,
+    /// Seconds until the end, about.
+    pub seconds_left: Option<f64>,
+    /// Updates and bits a note of the best weights so far.
+    pub best: Option<(u64, f64)>,
+    /// How often weights were written.
+    pub saved: u64,
+    /// A bar that it would play, as text grids.
+    pub sample: String,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<String>,
 }
 
 /// A cell of which only the newest value counts. Clones share it.

@@ -11,13 +11,14 @@ use crate::train::gan;
 use crate::train::gan_eval;
 use crate::train::jsb;
 use crate::train::jsb::recipe::{ChordUse, Recipe};
-use crate::train::lstm::{self, Config};
+use crate::train::lstm::{self, Config, tune::Origin};
 use crate::train::optim::AdamW;
 use crate::train::report::Report;
 use crate::wiring::models;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One line on stderr that is written over, when stderr is a terminal; nothing otherwise.
 fn progress(text: &str, done: bool) {
@@ -37,8 +38,19 @@ pub fn corpus(dirs: &[PathBuf], json: bool) -> Result<()> {
 
 /// `ricercar train lstm`.
 pub fn train_lstm(args: &TrainArgs) -> Result<()> {
+    let from = args.from.as_deref().map(origin).transpose()?;
+    if let (Some(origin), Some(hidden)) = (&from, args.hidden)
+        && hidden != origin.weights.shape.hidden
+    {
+        let has = origin.weights.shape.hidden;
+        bail!("{} has layers of {has} units: leave --hidden out, or begin anew without --from", origin.name);
+    }
     let config = Config {
-        hidden: args.hidden,
+        hidden: args.hidden.unwrap_or(256),
+        from: from.map(Arc::new),
+        style: args.style.clone(),
+        heads: args.heads,
+        patience: args.patience,
         rate: args.rate as f32,
         batch: args.batch,
         window: args.window as u32,
@@ -47,6 +59,8 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
         seed: args.seed,
         threads: args.threads,
         resume: args.resume,
+        // A short run says something too.
+        report_every: args.updates.map_or(50, |u| (u / 20).clamp(1, 50)),
         ..Config::default()
     };
     let stop = super::render::stop_flag()?;
@@ -55,13 +69,22 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
         other => println!("{other}"),
     };
     let outcome = lstm::run(&config, &args.data, &args.out, &mut say, &stop)?;
-    let how = if outcome.stopped { "stopped" } else { "done" };
-    println!("{how} after {} updates; play it with: ricercar --model {}", outcome.updates, outcome.model.display());
+    println!("play it with: ricercar --model {}", outcome.model.display());
     if outcome.stopped {
         println!("go on with: ricercar train lstm --resume and the same options");
     }
     Ok(())
 }
+
+/// The model that fine-tuning begins with: a file, or the built-in one by its name.
+fn origin(model: &Path) -> Result<Origin> {
+    let is_built_in = model == Path::new(BAND_NAME) && !model.exists();
+    let bytes = models::bytes(Some(model).filter(|_| !is_built_in))?;
+    Ok(Origin::parse(&model.display().to_string(), &bytes)?)
+}
+
+/// The built-in band LSTM's name.
+const BAND_NAME: &str = "band";
 
 /// `ricercar train gan`.
 pub fn train_gan(args: &GanArgs) -> Result<()> {

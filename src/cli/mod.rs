@@ -208,7 +208,10 @@ pub struct RenderArgs {
 #[derive(Debug, Subcommand)]
 pub enum TrainKind {
     /// The band LSTM.
-    #[command(after_help = "Example:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine")]
+    #[command(after_help = "Examples:\n  ricercar train lstm --data ~/midi --minutes 30 -o mine\n  \
+                          ricercar train lstm --data ~/midi --from band --style mine --minutes 20 -o mine\n\n\
+                          The run's folder holds model.safetensors (the averaged weights that did best on valid), the checkpoint, and\n\
+                          progress.jsonl, a line for every report.")]
     Lstm(TrainArgs),
     /// The GAN: generators and critics of drums and of pitches.
     #[command(after_help = "Example:\n  ricercar train gan --data ~/midi --minutes 60 -o mine")]
@@ -288,6 +291,19 @@ pub struct TrainArgs {
     /// Folder of the run: the checkpoint and `model.safetensors`.
     #[arg(short, long, default_value = "my-model", value_name = "DIR")]
     pub out: PathBuf,
+    /// Begin with this model file in place of random weights (`band` is the built-in one): fine-tuning.
+    #[arg(long, value_name = "MODEL")]
+    pub from: Option<PathBuf>,
+    /// Style of all pieces, as scripts will call it [default when fine-tuning: the name of the folder].
+    #[arg(long, value_name = "NAME")]
+    pub style: Option<String>,
+    /// When fine-tuning: first updates, which change only the style's row and the heads; later ones change everything at a tenth
+    /// of the rate.
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    pub heads: u64,
+    /// End when so many checks on valid in a row bring nothing better; 0 never does.
+    #[arg(long, default_value_t = 8, value_name = "CHECKS")]
+    pub patience: u64,
     /// Go on from the checkpoint in the folder of the run.
     #[arg(long)]
     pub resume: bool,
@@ -297,9 +313,9 @@ pub struct TrainArgs {
     /// Stop after this many updates.
     #[arg(long, value_name = "COUNT")]
     pub updates: Option<u64>,
-    /// Units of a layer, a multiple of 16.
-    #[arg(long, default_value_t = 256)]
-    pub hidden: usize,
+    /// Units of a layer, a multiple of 16 [default: 256, or the model's].
+    #[arg(long)]
+    pub hidden: Option<usize>,
     /// Sequences in a batch.
     #[arg(long, default_value_t = 32)]
     pub batch: usize,

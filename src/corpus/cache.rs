@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"RICERCA\0";
 /// To be raised whenever reading, roles, quantising or harmony change.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// Largest cache file that is read.
 const CACHE_BYTES: u64 = 1 << 30;
 
@@ -109,7 +109,7 @@ fn put_sheet(out: &mut Vec<u8>, sheet: &Sheet) {
     for count in [sheet.dropped.effects, sheet.dropped.outside_kit, sheet.dropped.doubled] {
         out.extend_from_slice(&count.to_le_bytes());
     }
-    out.push(u8::from(sheet.has_velocity) | u8::from(sheet.is_performed) << 1);
+    out.push(u8::from(sheet.has_velocity) | u8::from(sheet.is_performed) << 1 | u8::from(sheet.is_metre_assumed) << 2);
     let scale = |key: &Key| SCALES.iter().position(|s| s == &key.scale).unwrap_or(0) as u8;
     out.extend_from_slice(&sheet.key.as_ref().map_or([255, 0], |k| [k.tonic, scale(k)]));
     out.extend_from_slice(&(sheet.metres.len() as u32).to_le_bytes());
@@ -206,7 +206,8 @@ fn take_sheet(r: &mut Reader) -> Option<Sheet> {
         (step < steps).then_some(())?;
         Some(GridNote { step, role: *ROLES.get(usize::from(role))?, note })
     })?;
-    Some(Sheet { steps, metres, has_velocity: flags & 1 > 0, is_performed: flags & 2 > 0, key, chords, notes, dropped })
+    let [has_velocity, is_performed, is_metre_assumed] = [1, 2, 4].map(|bit| flags & bit > 0);
+    Some(Sheet { steps, metres, has_velocity, is_performed, key, chords, notes, dropped, is_metre_assumed })
 }
 
 #[cfg(test)]
@@ -226,6 +227,7 @@ mod test {
             chords: vec![(0, None), (16, Chord::parse("Dm7/G"))],
             notes: vec![GridNote { step: 3, role: Role::Chords, note }],
             dropped: Dropped { effects: 1, outside_kit: 2, doubled: 3 },
+            is_metre_assumed: true,
         };
         let stamp = |name: &str| Stamp { path: name.into(), size: 12, changed: u64::MAX };
         vec![(stamp("a.mid"), Ok(vec![sheet.clone(), Sheet::default()])), (stamp("b.mid"), Err("no notes".into()))]

@@ -99,8 +99,9 @@ pub fn load_with_cache(
             let _ = cache::write(&file, &entries);
         }
         for (found, (_, outcome)) in found.iter().zip(entries) {
-            match outcome.and_then(|sheets| Ok((count_dropped(&sheets), pieces(found, sheets)?))) {
-                Ok((dropped, pieces)) => {
+            match outcome.and_then(|sheets| Ok((of_file(&sheets), pieces(found, sheets)?))) {
+                Ok(((dropped, is_metre_assumed), pieces)) => {
+                    corpus.without_metre += u64::from(is_metre_assumed);
                     corpus.dropped.effects += dropped.effects;
                     corpus.dropped.outside_kit += dropped.outside_kit;
                     corpus.dropped.doubled += dropped.doubled;
@@ -163,9 +164,9 @@ fn pieces(found: &Found, sheets: Vec<Sheet>) -> Result<Vec<Piece>, String> {
     Ok(sheets.into_iter().enumerate().map(piece).collect())
 }
 
-/// What a file's sheets left out; only the first carries the count.
-fn count_dropped(sheets: &[Sheet]) -> Dropped {
-    sheets.first().map(|s| s.dropped).unwrap_or_default()
+/// What a file's sheets left out, and whether its metre was guessed; only the first carries both.
+fn of_file(sheets: &[Sheet]) -> (Dropped, bool) {
+    sheets.first().map(|s| (s.dropped, s.is_metre_assumed)).unwrap_or_default()
 }
 
 fn stem(path: &Path) -> String {

@@ -110,6 +110,8 @@ pub struct Corpus {
     pub left_out: Vec<(PathBuf, String)>,
     /// Notes of the pieces' files that are in no piece.
     pub dropped: Dropped,
+    /// Used files that name no metre and were read as 4/4.
+    pub without_metre: u64,
 }
 
 impl Corpus {

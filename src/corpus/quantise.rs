@@ -29,6 +29,8 @@ pub struct Sheet {
     pub notes: Vec<GridNote>,
     /// Notes of the file that are not among them; the first sheet of a file counts for all.
     pub dropped: Dropped,
+    /// True when the file names no metre and 4/4 was taken; the first sheet of a file says it.
+    pub is_metre_assumed: bool,
 }
 
 /// Longest note that is kept, in steps: four of the longest bars.
@@ -69,6 +71,7 @@ pub fn understand(file: &MidiFile) -> Result<Vec<Sheet>, String> {
         ..Sheet::default()
     };
     let labels = harmony::labelled(file, &bars);
+    let mut is_metre_assumed = file.metres.is_empty();
     let mut sheets = Vec::new();
     for (from, to, signature) in sections(file, &bars) {
         let mut sheet = whole.cut(from, to);
@@ -82,6 +85,7 @@ pub fn understand(file: &MidiFile) -> Result<Vec<Sheet>, String> {
         if !sheet.notes.is_empty() {
             // Counted once for the file.
             sheet.dropped = std::mem::take(&mut dropped);
+            sheet.is_metre_assumed = std::mem::take(&mut is_metre_assumed);
             sheets.push(sheet);
         }
     }

@@ -21,6 +21,8 @@ pub struct Report {
     pub metres: Vec<(String, u64)>,
     /// Notes of used files that are in no piece.
     pub dropped: Dropped,
+    /// Files that name no metre and were read as 4/4.
+    pub without_metre: u64,
     /// Files that are not used, by reason, most first.
     pub left_out: Vec<LeftOut>,
 }
@@ -80,6 +82,7 @@ pub fn report(corpus: &Corpus) -> Report {
         splits: figures(corpus.pieces.iter().map(|p| (p.split, p))),
         metres,
         dropped: corpus.dropped,
+        without_metre: corpus.without_metre,
         left_out: left_out(corpus),
     }
 }
@@ -168,6 +171,9 @@ impl fmt::Display for Report {
             f,
             "notes not used: {effects} of effects, {outside_kit} outside the kit, {doubled} doubled in a step"
         )?;
+        if self.without_metre > 0 {
+            writeln!(f, "files that name no metre, read as 4/4: {}", self.without_metre)?;
+        }
         let files: u64 = self.left_out.iter().map(|l| l.files).sum();
         writeln!(f, "files left out: {files}")?;
         for group in &self.left_out {

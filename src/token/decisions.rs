@@ -45,7 +45,8 @@ const REGISTER: u32 = start_of(DECISION_GROUPS, "decide register");
 const COUNT: u32 = start_of(DECISION_GROUPS, "decide count");
 const DRUMS_BAR_AGO: u32 = start_of(DECISION_GROUPS, "decide drums bar ago");
 const PITCHES_BAR_AGO: u32 = start_of(DECISION_GROUPS, "decide pitches bar ago");
-const STYLE: u32 = start_of(DECISION_GROUPS, "decide style");
+/// First row of the style group in the decisions' table.
+pub const STYLE: u32 = start_of(DECISION_GROUPS, "decide style");
 
 /// The most own notes that are told apart by [`count_row`].
 pub const fn own_notes_max() -> u32 {

@@ -55,7 +55,8 @@ const CHORD: u32 = start_of(STEP_GROUPS, "chord");
 const NEXT_CHORD: u32 = start_of(STEP_GROUPS, "next chord");
 const CHORD_CHANGE: u32 = start_of(STEP_GROUPS, "chord change");
 const KEY: u32 = start_of(STEP_GROUPS, "key");
-const STYLE: u32 = start_of(STEP_GROUPS, "style");
+/// First row of the style group in the step's table; the row of a style is counted from here.
+pub const STYLE: u32 = start_of(STEP_GROUPS, "style");
 const BAND: u32 = start_of(STEP_GROUPS, "band");
 const SECTION_END: u32 = start_of(STEP_GROUPS, "section end");
 

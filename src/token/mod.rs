@@ -23,9 +23,12 @@ mod scene;
 
 pub use bag::{Bag, Group, start_of, total};
 pub use decisions::{
-    DECISION_GROUPS, DECISION_ROWS, count_row, decision_base, decision_features, note_row, own_notes_max,
+    DECISION_GROUPS, DECISION_ROWS, STYLE as DECISION_STYLE, count_row, decision_base, decision_features, note_row,
+    own_notes_max,
 };
-pub use features::{Conditions, STEP_GROUPS, STEP_ROWS, STYLE_ROWS, scene_features, step_features};
+pub use features::{
+    Conditions, STEP_GROUPS, STEP_ROWS, STYLE as STEP_STYLE, STYLE_ROWS, scene_features, step_features,
+};
 pub use measure::{density, onsets, register};
 pub use scene::Scene;
 

@@ -65,6 +65,11 @@ impl<'a> Prepared<'a> {
         Prepared { piece, map, bars, style_row }
     }
 
+    /// The same under another style row.
+    pub fn styled(self, row: u32) -> Prepared<'a> {
+        Prepared { style_row: Some(row), ..self }
+    }
+
     /// Steps on which bars begin.
     pub fn bar_starts(&self) -> impl Iterator<Item = u32> + '_ {
         self.bars.iter().map(|b| b.start)

@@ -14,9 +14,22 @@ use std::collections::HashMap;
 use std::path::Path;
 
 const KEY: &str = "ricercar.checkpoint";
+const BEST: &str = "best";
+
+/// The averaged weights that did best on valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Updates they had seen.
+    pub update: u64,
+    /// Their bits a note.
+    pub bits_per_note: f64,
+    /// Checks since then that were no better.
+    pub checks_since: u64,
+}
 
 /// What a checkpoint says about its run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunState {
     /// Fingerprint of the feature tables.
     pub features: String,
@@ -34,17 +47,48 @@ pub struct RunState {
     pub seconds: f64,
     /// Valid figures so far: update and bits a note.
     pub curve: Vec<(u64, f64)>,
+    /// Bits a note while learning, likewise, thinned.
+    pub learning: Vec<(u64, f64)>,
+    /// Bits and notes since the last of these points.
+    pub since: (f64, u64),
+    /// The best weights so far, when any were checked.
+    pub best: Option<Best>,
+    /// Hash of the model that the run began with, when it began with one.
+    pub origin: Option<String>,
 }
+
+/// Numbers of all variables, in their order.
+pub type Values = Vec<Vec<f32>>;
 
 /// Variables and their optimiser, kept under a name of their own.
 pub type Kept<'a> = (&'a [(String, Var)], &'a Optimiser);
 
-/// Writes weights, averages, moments and `state`.
+/// Writes weights, averages, moments, the best weights so far and `state`.
 ///
 /// # Errors
 /// A sentence that names the file.
-pub fn save(path: &Path, net: &Net, optimiser: &Optimiser, state: &RunState) -> Result<(), String> {
-    write(path, &[(net.vars(), optimiser)], state)
+pub fn save(
+    path: &Path,
+    net: &Net,
+    optimiser: &Optimiser,
+    state: &RunState,
+    best: Option<&Values>,
+) -> Result<(), String> {
+    let best = best.into_iter().flat_map(|values| net.vars().iter().zip(values));
+    let best: Vec<_> = best.map(|((name, _), values)| (format!("{BEST}/{name}"), values.as_slice())).collect();
+    write(path, &[(net.vars(), optimiser)], &best, state)
+}
+
+/// The best weights of a checkpoint that [`load`] has taken.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn load_best(path: &Path, net: &Net) -> Result<Values, String> {
+    let broken = |e: &dyn std::fmt::Display| format!("the checkpoint {} cannot be used: {e}", path.display());
+    let bytes = std::fs::read(path).map_err(|e| broken(&e))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| broken(&e))?;
+    let values = net.vars().iter().map(|(name, var)| numbers(&file, BEST, name, var.elem_count()));
+    values.collect::<Result<_, _>>().map_err(|e| broken(&e))
 }
 
 /// Reads a checkpoint into `net` and gives the optimiser and the run's state.
@@ -57,22 +101,26 @@ pub fn load(path: &Path, net: &Net) -> Result<(Optimiser, RunState), String> {
     Ok((optimisers.remove(0), state))
 }
 
-/// Writes weights, averages and moments of all variables (whose names differ), and `state`.
+/// Writes weights, averages and moments of all variables (whose names differ), `more` numbers by name, and `state`.
 ///
 /// # Errors
 /// A sentence that names the file.
-pub fn write(path: &Path, kept: &[Kept], state: &impl Serialize) -> Result<(), String> {
-    let broken = |e: &dyn std::fmt::Display| format!("the checkpoint {} cannot be written: {e}", path.display());
+pub fn write(path: &Path, kept: &[Kept], more: &[(String, &[f32])], state: &impl Serialize) -> Result<(), String> {
+    let broken = |e: &dyn std::fmt::Display| {
+        format!("the checkpoint {} cannot be written (one from before is as it was): {e}", path.display())
+    };
+    let to_bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect();
     let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
     for (vars, optimiser) in kept {
         for ((name, var), moments) in vars.iter().zip(&optimiser.moments) {
             let weights = var.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(|e| broken(&e))?;
             let Moments { first, second, average } = moments;
             for (kind, values) in [("weight", &weights), ("first", first), ("second", second), ("average", average)] {
-                parts.push((format!("{kind}/{name}"), values.iter().flat_map(|x| x.to_le_bytes()).collect()));
+                parts.push((format!("{kind}/{name}"), to_bytes(values)));
             }
         }
     }
+    parts.extend(more.iter().map(|(name, values)| (name.clone(), to_bytes(values))));
     let info = serde_json::to_string(state).map_err(|e| broken(&e))?;
     let views: Result<Vec<_>, _> = parts
         .iter()

@@ -24,11 +24,14 @@ pub mod jsb;
 pub mod kernel;
 pub mod lstm;
 mod memory;
+pub mod metrics;
 pub mod net;
 pub mod ngram;
 pub mod ops;
 pub mod optim;
+pub mod pick;
 pub mod report;
+pub mod sample;
 pub mod score;
 pub mod stock;
 #[cfg(test)]

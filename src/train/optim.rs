@@ -6,6 +6,7 @@
 use super::kernel::vectorised;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Var};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// Settings of the optimiser.
@@ -51,7 +52,34 @@ pub struct Optimiser {
     pub updates: u64,
 }
 
+/// Which numbers of a variable an update may change; the others keep their value to the bit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them.
+    All,
+    /// None.
+    Nothing,
+    /// These rows.
+    Rows(Range<usize>),
+}
+
+impl Reach {
+    /// The same in numbers of a variable of these dimensions.
+    fn numbers(&self, dims: &[usize]) -> Range<usize> {
+        let count: usize = dims.iter().product();
+        match self {
+            Reach::All => 0..count,
+            Reach::Nothing => 0..0,
+            Reach::Rows(rows) => {
+                let width = count / dims.first().copied().unwrap_or(1).max(1);
+                (rows.start * width).min(count)..(rows.end * width).min(count)
+            }
+        }
+    }
+}
+
 struct Update<'a> {
+    reach: Range<usize>,
     settings: AdamW,
     rate: f32,
     scale: f32,
@@ -79,9 +107,29 @@ impl Optimiser {
     /// # Errors
     /// Those of candle, and variables without a gradient.
     pub fn step(&mut self, vars: &[(String, Var)], grads: &GradStore, settings: &AdamW, rate: f32) -> Result<f32> {
+        self.step_within(vars, grads, settings, rate, &[])
+    }
+
+    /// [`Optimiser::step`] of what `reach` says, an entry a variable; of everything when it is empty.
+    ///
+    /// # Errors
+    /// As for [`Optimiser::step`].
+    pub fn step_within(
+        &mut self,
+        vars: &[(String, Var)],
+        grads: &GradStore,
+        settings: &AdamW,
+        rate: f32,
+        reach: &[Reach],
+    ) -> Result<f32> {
         let mut all = Vec::with_capacity(vars.len());
         let mut square = 0.0f64;
-        for (name, var) in vars {
+        let spans: Vec<Range<usize>> = vars
+            .iter()
+            .enumerate()
+            .map(|(at, (_, var))| reach.get(at).unwrap_or(&Reach::All).numbers(var.dims()))
+            .collect();
+        for ((name, var), span) in vars.iter().zip(&spans) {
             let Some(grad) = grads.get(var.as_tensor()) else {
                 // A batch without notes leaves the details alone.
                 all.push(vec![0.0; var.elem_count()]);
@@ -91,7 +139,7 @@ impl Optimiser {
             if grad.len() != var.elem_count() {
                 return Err(Error::Msg(format!("the gradient of {name} has another size")));
             }
-            square += sum_of_squares(&grad);
+            square += sum_of_squares(&grad[span.clone()]);
             all.push(grad);
         }
         let norm = square.sqrt() as f32;
@@ -103,8 +151,10 @@ impl Optimiser {
         let scale = if settings.clip > 0.0 && norm > settings.clip { settings.clip / norm } else { 1.0 };
         // Early on the average follows quickly, so that it never drags the first random weights along.
         let average = settings.average.min((1.0 + self.updates as f32) / (10.0 + self.updates as f32));
-        for (((_, var), grad), moments) in vars.iter().zip(&all).zip(&mut self.moments) {
+        let variables = vars.iter().zip(&all).zip(&mut self.moments).zip(spans);
+        for ((((_, var), grad), moments), reach) in variables.filter(|v| !v.1.is_empty()) {
             let update = Update {
+                reach,
                 settings: *settings,
                 rate,
                 scale,
@@ -134,7 +184,7 @@ impl InplaceOp1 for Update<'_> {
         let CpuStorage::F32(all) = storage else { return Err(Error::Msg("variables are f32".into())) };
         let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("variables are contiguous".into()))?;
         let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
-        let weights = &mut all[start..end];
+        let weights = &mut all[start..end][self.reach.clone()];
         vectorised(
             #[inline(always)]
             || self.run(weights, &mut moments),
@@ -148,8 +198,10 @@ impl Update<'_> {
     fn run(&self, weights: &mut [f32], moments: &mut Moments) {
         let AdamW { beta1, beta2, epsilon, .. } = self.settings;
         let ([c1, c2], n) = (self.corrections, weights.len());
-        let (first, second, average) = (&mut moments.first[..n], &mut moments.second[..n], &mut moments.average[..n]);
-        let grad = &self.grad[..n];
+        let span = || self.reach.clone();
+        let Moments { first, second, average } = moments;
+        let (first, second, average) = (&mut first[span()][..n], &mut second[span()][..n], &mut average[span()][..n]);
+        let grad = &self.grad[span()][..n];
         for i in 0..n {
             let g = grad[i] * self.scale;
             first[i] = beta1 * first[i] + (1.0 - beta1) * g;

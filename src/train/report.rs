@@ -1,11 +1,12 @@
 //! What a run says while it goes on, and how it fails.
 
+use super::lstm::Outcome;
 use super::score::Tally;
 use crate::music::ROLES;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// One piece of news from a run; its `Display` is one line.
+/// One piece of news from a run; its `Display` is one line, except that of a picture.
 #[derive(Clone, Debug, PartialEq)]
 // One report lives at a time, on the stack of whoever prints it.
 #[expect(clippy::large_enum_variant)]
@@ -27,7 +28,13 @@ pub enum Report {
         parameters: usize,
         /// Updates done by earlier runs.
         updates: u64,
+        /// Style of all pieces, when they share one.
+        style: Option<String>,
+        /// Model that the run begins with.
+        from: Option<String>,
     },
+    /// Something that the owner of the folder should know.
+    Warning(String),
     /// Some updates were done.
     Progress {
         /// Updates in all.
@@ -53,43 +60,71 @@ pub enum Report {
         pieces: usize,
         /// Bits.
         tally: Tally,
+        /// True when no weights before did better.
+        is_best: bool,
+    },
+    /// How it goes, as pictures of text.
+    Picture {
+        /// Updates done.
+        update: u64,
+        /// Bits a note over the updates, learning and on valid.
+        plot: String,
+        /// A bar that the averaged weights play.
+        sample: String,
     },
     /// A model file was written.
     Saved {
         /// Where.
         path: PathBuf,
-        /// Updates done.
+        /// Updates that its weights had seen.
         updates: u64,
     },
+    /// The run is over.
+    End(Outcome),
 }
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Report::Loading { done, total } => write!(f, "reading {done} of {total} files"),
-            Report::Start { train, valid, parameters, updates } => write!(
-                f,
-                "{train} pieces to learn from, {valid} to check with; {:.2} M parameters, {updates} updates done",
-                *parameters as f64 / 1e6
-            ),
+            Report::Start { train, valid, parameters, updates, style, from } => {
+                write!(
+                    f,
+                    "{train} pieces to learn from, {valid} to check with; {:.2} M parameters, {updates} updates done",
+                    *parameters as f64 / 1e6
+                )?;
+                from.iter().try_for_each(|from| write!(f, "; from {from}"))?;
+                style.iter().try_for_each(|style| write!(f, "; style '{style}'"))
+            }
+            Report::Warning(why) => write!(f, "note: {why}"),
             Report::Progress { update, of, bits_per_note, rate, steps_per_s, decisions_per_s, seconds_left } => {
                 let of = of.map_or(String::new(), |u| format!("/{u}"));
                 write!(
                     f,
                     "update {update}{of}  {bits_per_note:.3} bits/note  rate {rate:.5}  {steps_per_s:.0} steps/s  \
-                     {decisions_per_s:.0} decisions/s  {} left",
+                     {decisions_per_s:.0} tokens/s  {} left",
                     clock(*seconds_left)
                 )
             }
-            Report::Valid { update, pieces, tally } => {
+            Report::Valid { update, pieces, tally, is_best } => {
                 write!(f, "valid at {update}: {:.3} bits/note over {pieces} pieces (", tally.all().per_note())?;
                 for (i, role) in ROLES.into_iter().enumerate() {
                     let comma = if i > 0 { ", " } else { "" };
                     write!(f, "{comma}{} {:.3}", role.name(), tally.roles[i].per_note())?;
                 }
-                write!(f, ")")
+                write!(f, "){}", if *is_best { ", the best so far" } else { "" })
             }
-            Report::Saved { path, updates } => write!(f, "saved {} after {updates} updates", path.display()),
+            Report::Picture { plot, sample, .. } => write!(f, "{plot}\n{sample}"),
+            Report::Saved { path, updates } => write!(f, "saved {}: weights of update {updates}", path.display()),
+            Report::End(outcome) => {
+                let how = match (outcome.stopped, outcome.is_early) {
+                    (true, _) => "stopped",
+                    (_, true) => "ended early, since valid no longer improved,",
+                    _ => "done",
+                };
+                write!(f, "{how} after {} updates; the weights of update {} are kept", outcome.updates, outcome.kept)?;
+                outcome.valid.iter().try_for_each(|bits| write!(f, " ({bits:.3} bits/note on valid)"))
+            }
         }
     }
 }

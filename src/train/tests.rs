@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// A folder that is removed with its test.
-struct Folder(PathBuf);
+pub(in crate::train) struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(in crate::train) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("ricercar-train-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         Folder(path)
@@ -31,7 +31,7 @@ impl Drop for Folder {
 }
 
 /// Eight bars of a four-note riff over kick and hat; `up` moves the riff.
-fn piece(name: &str, split: Split, up: u8) -> Piece {
+pub(in crate::train) fn piece(name: &str, split: Split, up: u8) -> Piece {
     let mut notes = Vec::new();
     let mut add = |step: u32, role, pitch, velocity, steps| {
         let note = StepNote { offset_ticks: 10, ..StepNote::new(pitch, velocity, steps) };
@@ -65,13 +65,13 @@ fn piece(name: &str, split: Split, up: u8) -> Piece {
     }
 }
 
-fn corpus() -> Corpus {
+pub(in crate::train) fn corpus() -> Corpus {
     let pieces = vec![piece("a", Split::Train, 0), piece("b", Split::Train, 2), piece("c", Split::Valid, 0)];
     Corpus { pieces, ..Corpus::default() }
 }
 
 /// A narrow net on two short windows.
-fn config(updates: u64) -> Config {
+pub(in crate::train) fn config(updates: u64) -> Config {
     Config {
         hidden: 32,
         layers: 1,
@@ -92,13 +92,17 @@ fn config(updates: u64) -> Config {
     }
 }
 
-fn go(config: &Config, corpus: &Corpus, folder: &Folder) -> (Result<super::lstm::Outcome, TrainError>, Vec<Report>) {
+pub(in crate::train) fn go(
+    config: &Config,
+    corpus: &Corpus,
+    folder: &Folder,
+) -> (Result<super::lstm::Outcome, TrainError>, Vec<Report>) {
     let mut reports = Vec::new();
     let outcome = train(config, corpus, &folder.0, &mut |r| reports.push(r), &AtomicBool::new(false));
     (outcome, reports)
 }
 
-fn model(folder: &Folder) -> Weights {
+pub(in crate::train) fn model(folder: &Folder) -> Weights {
     Weights::load(&folder.0.join("model.safetensors"), &expected()).unwrap()
 }
 
@@ -113,7 +117,11 @@ fn a_tiny_corpus_is_learned_by_heart_and_evaluation_is_steady() {
         _ => None,
     });
     assert!(last.unwrap() < 0.2, "{last:?} bits a note after 120 updates");
-    assert!(reports.iter().all(|r| !r.to_string().is_empty() && !r.to_string().contains('\n')));
+    assert!(
+        reports.iter().all(
+            |r| !r.to_string().is_empty() && (!r.to_string().contains('\n') || matches!(r, Report::Picture { .. }))
+        )
+    );
     let weights = model(&folder);
     assert_eq!(weights.card.styles.last().map(String::as_str), Some("riff"));
     let evaluate = || {
@@ -199,7 +207,8 @@ fn a_checkpoint_holds_everything() {
     assert_eq!((state.updates, optimiser.updates, state.hidden), (3, 3, 32));
     assert_ne!(optimiser, optim::Optimiser::new(net.vars()).unwrap());
     let again = folder.0.join("again");
-    checkpoint::save(&again, &net, &optimiser, &state).unwrap();
+    let best = checkpoint::load_best(&checkpoint_in(&folder.0), &net).unwrap();
+    checkpoint::save(&again, &net, &optimiser, &state, Some(&best)).unwrap();
     assert_eq!(std::fs::read(again).unwrap(), std::fs::read(checkpoint_in(&folder.0)).unwrap());
 }
 

@@ -313,7 +313,7 @@ impl<'a> Side<'a> {
         let game = &self.game;
         let makers = game.makers();
         let kept = [(&makers[..], &game.optimisers[0]), (game.critic.vars(), &game.optimisers[1])];
-        checkpoint::write(&self.checkpoint, &kept, &state).map_err(TrainError::Write)
+        checkpoint::write(&self.checkpoint, &kept, &[], &state).map_err(TrainError::Write)
     }
 }
 

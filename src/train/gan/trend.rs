@@ -7,9 +7,10 @@ use crate::engine::gan::file::{self, Card};
 use crate::engine::gan::shape::Family;
 use crate::engine::gan::{BarMaker, BarScene, Live, Packed, Segment, Weights};
 use crate::engine::lstm::kernel::Simd;
-use crate::music::{Chance, Chord, Key, LATENT, Latent, StepNotes, StyleBlend, grid};
+use crate::music::{Chance, Chord, Key, LATENT, Latent, StepNotes, StyleBlend};
 use crate::time::{BarMap, StepIndex};
 use crate::train::gan_eval::{Judge, quick};
+use crate::train::sample::grids;
 use std::sync::Arc;
 
 /// Windows of each role that a trend is measured on.
@@ -53,7 +54,7 @@ pub fn figures(judge: &Judge, live: &mut Live) -> String {
 
 /// A bar of each of the family's roles as text: the middle of the latent space, a common chord.
 pub fn sample(family: Family, live: &mut Live) -> String {
-    let mut text = String::new();
+    let mut bars = Vec::new();
     for role in family.roles() {
         let mut scene = common(*role);
         scene.density = Some(0.4);
@@ -62,10 +63,9 @@ pub fn sample(family: Family, live: &mut Live) -> String {
         for (step, note) in &bar.notes {
             steps[usize::from(*step)].push(*note);
         }
-        let grid = if role.is_pitched() { grid::print_roll(&steps) } else { grid::print_drums(&steps) };
-        text.push_str(&format!("{}:\n{}\n", role.name(), grid.trim_end()));
+        bars.push((*role, steps));
     }
-    text.trim_end().to_string()
+    grids(&bars)
 }
 
 /// A bar of 4/4 in C over C major, nothing heard before.
