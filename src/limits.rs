@@ -27,6 +27,8 @@ pub const NOTES_PER_STEP: usize = 16;
 pub const PARTS_MAX: usize = 16;
 /// Style names in one blend.
 pub const BLEND_MAX: usize = 8;
+/// Model files kept loaded beside the model of the performance, for rewinds and other parts: 16 MB each at most as shipped.
+pub const MODELS_MAX: usize = 8;
 /// Points of the latent space that can be stored by name: more than a hand finds again, and 16 kB.
 pub const POINTS_MAX: usize = 64;
 /// Commands waiting for the conductor; when full the sender keeps the newest per control and says so.

@@ -14,6 +14,7 @@ mod check;
 mod learn;
 mod list;
 mod play;
+mod probe;
 mod quiet;
 mod render;
 mod trial;
@@ -72,6 +73,13 @@ pub struct PlayArgs {
     /// Write the journal of edits (for `ricercar replay`) to this file.
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Learn from this folder of MIDI files while playing, in a process of its own at the lowest priority that begins with the model
+    /// that plays; Ctrl-D shows how it goes and brings its weights into the band.
+    #[arg(long, value_name = "DIR")]
+    pub learn: Option<PathBuf>,
+    /// Folder of the training run to show [default with --learn: my-model]; it may be one of `ricercar train lstm` elsewhere.
+    #[arg(long, value_name = "DIR")]
+    pub follow: Option<PathBuf>,
     /// How models are computed.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -176,6 +184,15 @@ pub enum Command {
         /// Where to write: .mid or .wav.
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
+    },
+    /// Print a model's probabilities on made-up steps as JSON, for comparison with the same net in another framework.
+    #[command(hide = true, after_help = "Example:\n  ricercar probe mine/model.safetensors --steps 200")]
+    Probe {
+        /// The model file.
+        model: PathBuf,
+        /// How many steps.
+        #[arg(long, default_value_t = 200, value_name = "COUNT")]
+        steps: u64,
     },
     /// Waits beside a performance and silences its devices when it is killed. Started by the program itself.
     #[command(hide = true, name = crate::wiring::GUARDIAN_COMMAND)]
@@ -282,6 +299,9 @@ fn ingredients() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(jsb::recipe::INGREDIENTS.iter().map(row))
 }
 
+/// Folder of a training run that is given no other.
+const RUN_FOLDER: &str = "my-model";
+
 /// Options of `train lstm`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -289,7 +309,7 @@ pub struct TrainArgs {
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
     /// Folder of the run: the checkpoint and `model.safetensors`.
-    #[arg(short, long, default_value = "my-model", value_name = "DIR")]
+    #[arg(short, long, default_value = RUN_FOLDER, value_name = "DIR")]
     pub out: PathBuf,
     /// Begin with this model file in place of random weights (`band` is the built-in one): fine-tuning.
     #[arg(long, value_name = "MODEL")]
@@ -450,6 +470,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Replay { journal, bars, out }) => render::replay(&journal, bars, &out),
         Some(Command::Check { script }) => check::run(script.as_deref()),
         Some(Command::Bench { which, json }) => bench::run(&which, json),
+        Some(Command::Probe { model, steps }) => probe::run(&model, steps),
         Some(Command::Guardian) => {
             crate::output::watch(std::io::stdin().lock());
             Ok(())

@@ -2,16 +2,19 @@
 
 use super::{EnginePath, ModelArgs, PlayArgs};
 use crate::conductor::Fixed;
+use crate::engine::Models;
 use crate::message::{Command, Notice, Severity};
 use crate::script::{SETS, Shipped};
 use crate::steer::{OutSpec, When};
 use crate::ui::{self, UiEvent, UiLinks, UiOptions};
+use crate::wiring::learning::{Course, Learning};
+use crate::wiring::library::Library;
 use crate::wiring::{Ended, Setup, Stage, models, now, sets};
 use anyhow::{Context, Result, bail};
 use std::io::IsTerminal;
-use std::path::Path;
-use std::sync::PoisonError;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 impl ModelArgs {
@@ -48,8 +51,13 @@ pub fn play(args: &PlayArgs) -> Result<()> {
     }
     let (name, text) = set_of(args.script.as_deref())?;
     let out = args.out.as_deref().map(OutSpec::parse).transpose().map_err(anyhow::Error::msg)?;
+    if let Some(data) = args.learn.as_deref().filter(|data| !data.exists()) {
+        bail!("there is no folder {} to learn from", data.display());
+    }
+    let library = Arc::new(Library::default());
+    let models = Models { files: Some(library.opener()), ..args.model.load()? };
     let stage = Stage::start(Setup {
-        models: args.model.load()?,
+        models,
         fixed: Fixed { out, seed: args.seed },
         audio: args.audio.clone(),
         connect: args.connect.clone().into_iter().collect(),
@@ -59,8 +67,12 @@ pub fn play(args: &PlayArgs) -> Result<()> {
         text: text.clone(),
         path: args.script.clone(),
     })?;
-    let shown = if args.no_tui { watch_without_screen(&stage, args.bars) } else { show(&stage, args, text) };
+    let learning = learning(args, &stage, library);
+    let shown =
+        if args.no_tui { watch_without_screen(&stage, args.bars) } else { show(&stage, args, text, learning.as_ref()) };
     let Ended { journal, unsaid, report } = stage.end();
+    // Silence first: the trainer may take a moment for its last checkpoint.
+    drop(learning);
     unsaid.iter().for_each(print);
     if shown.is_ok() {
         println!("{report}");
@@ -71,6 +83,22 @@ pub fn play(args: &PlayArgs) -> Result<()> {
             .with_context(|| format!("the journal cannot be written to {}", path.display()))?;
     }
     shown
+}
+
+/// The training run to follow or to start, if one is asked for; a performance does without it rather than not begin.
+fn learning(args: &PlayArgs, stage: &Stage, library: Arc<Library>) -> Option<Learning> {
+    if args.learn.is_none() && args.follow.is_none() {
+        return None;
+    }
+    let run = args.follow.clone().unwrap_or_else(|| PathBuf::from(super::RUN_FOLDER));
+    let course = Course { run, learn: args.learn.clone(), from: args.model.model.clone() };
+    let started = Learning::start(course, library, stage.commands.clone(), stage.say.clone());
+    started
+        .inspect_err(|e| {
+            let text = format!("training does not start: {e}");
+            let _ = stage.say.try_send(Notice::new(Severity::Error, "training", text));
+        })
+        .ok()
 }
 
 /// A performance must not be lost at its end: what can be seen at its beginning is said there.
@@ -120,7 +148,7 @@ fn watch_without_screen(stage: &Stage, bars: Option<u64>) -> Result<()> {
 }
 
 /// The performance on the screen.
-fn show(stage: &Stage, args: &PlayArgs, text: String) -> Result<()> {
+fn show(stage: &Stage, args: &PlayArgs, text: String, learning: Option<&Learning>) -> Result<()> {
     let synth = stage.synth.clone();
     let silencer = stage.silencer();
     let watcher = stage.watcher();
@@ -150,6 +178,11 @@ fn show(stage: &Stage, args: &PlayArgs, text: String) -> Result<()> {
                 dropped_notices: 0,
             }
         }),
+        training: learning.map(Learning::training),
+        play_weights: match learning.map(Learning::player) {
+            Some(play) => Box::new(play),
+            None => Box::new(|_| {}),
+        },
         clock: Box::new(now),
         catalogue: super::catalogue::catalogue(),
         script_path: args.script.clone(),

@@ -2,7 +2,7 @@
 
 use super::plan::EngineSlot;
 use crate::engine::gan::EarOpener;
-use crate::engine::{Ask, Engine, EngineError, EngineState, Heard, Models, engine_named};
+use crate::engine::{Ask, Engine, EngineError, EngineState, Heard, Models};
 use crate::music::{StepNote, StepNotes};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -35,13 +35,7 @@ impl Opener {
 /// Opens the engines of `engine::ENGINES`, and the ear of the models.
 pub fn opener(models: Models) -> Opener {
     let ear = models.ear.clone();
-    let engines = Opener::new(move |name| match engine_named(name) {
-        Some(kind) => (kind.open)(&models),
-        None => {
-            let known: Vec<_> = crate::engine::ENGINES.iter().map(|e| e.name).collect();
-            Err(EngineError::Other(format!("there is no engine '{name}'; the engines are {}", known.join(", "))))
-        }
-    });
+    let engines = Opener::new(move |name| crate::engine::open(name, &models));
     engines.with_ear(ear)
 }
 

@@ -224,6 +224,8 @@ pub struct Models {
     pub candle: Option<Arc<lstm::CandleModel>>,
     /// The GAN; `None` when no model file is at hand.
     pub gan: Option<Arc<gan::Packed>>,
+    /// Opens LSTMs of other files by name, for engines [`OF_FILE`]; `None` where there are no files.
+    pub files: Option<OpenFile>,
     /// What tells real bars from others; `None` when no critic is at hand.
     pub ear: Option<gan::EarOpener>,
 }
@@ -268,6 +270,32 @@ pub const ENGINES: &[EngineKind] = &[
         open: |_| Ok(Box::new(euclid::Euclid::default())),
     },
 ];
+
+/// Opens the model file of a name; the wiring decides what names mean.
+pub type OpenFile = Arc<dyn Fn(&str) -> Result<Arc<lstm::Packed>, EngineError> + Send + Sync>;
+
+/// What stands before the name of a model file where an engine is named: `lstm:mine/model.safetensors`.
+pub const OF_FILE: &str = "lstm:";
+
+/// Makes an engine: a row of [`ENGINES`], or the band LSTM of a model file.
+///
+/// # Errors
+/// A sentence: no such engine, no such file, no model.
+pub fn open(name: &str, models: &Models) -> Result<Box<dyn Engine>, EngineError> {
+    if let Some(file) = name.strip_prefix(OF_FILE) {
+        let files = models.files.as_ref();
+        let open =
+            files.ok_or_else(|| EngineError::Model(format!("no model files are at hand for engine '{name}'")))?;
+        return Ok(Box::new(lstm::LstmPart::new(open(file)?)));
+    }
+    match engine_named(name) {
+        Some(kind) => (kind.open)(models),
+        None => {
+            let known: Vec<_> = ENGINES.iter().map(|e| e.name).collect();
+            Err(EngineError::Other(format!("there is no engine '{name}'; the engines are {}", known.join(", "))))
+        }
+    }
+}
 
 /// The engine kind with this name.
 pub fn engine_named(name: &str) -> Option<&'static EngineKind> {

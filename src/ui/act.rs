@@ -102,7 +102,26 @@ impl App {
                 self.send(Command::Veto { bar, part: None });
             }
             Action::BackToBar => self.back_to_bar(),
+            Action::PlayWeights | Action::PlayWeightsAll => self.play_weights(action == Action::PlayWeightsAll),
             _ => self.act_on_map(action),
+        }
+    }
+
+    /// Asks for the weights of the run that is followed, in the focused part or in all that an LSTM plays.
+    fn play_weights(&mut self, all: bool) {
+        if self.sight.training.is_none() {
+            return self.say(Severity::Info, "no training run is followed: start with --learn or --follow");
+        }
+        let parts: Vec<Arc<str>> = match all {
+            true => {
+                let parts = self.sight.snapshot.steering.parts.iter();
+                parts.filter(|p| p.engine.starts_with("lstm")).map(|p| p.name.clone()).collect()
+            }
+            false => self.part_name().into_iter().collect(),
+        };
+        match parts.is_empty() {
+            true => self.say(Severity::Info, "there is no part that could play them"),
+            false => self.effects.push(Effect::PlayWeights(parts)),
         }
     }
 

@@ -5,7 +5,7 @@ use super::log::Log;
 use super::overlay::Overlay;
 use super::{Catalogue, Meters, PANES, Pane, Plan, Theme, arrange, paint, panes};
 use crate::limits;
-use crate::message::{Command, Notice, Playhead, Severity, Snapshot, ToPlayer};
+use crate::message::{Command, Notice, Playhead, Severity, Snapshot, ToPlayer, Training};
 use crate::steer::{CONTROLS, Control, PartSteering, Scope, When};
 use crate::time::{Nanos, Place, StepIndex, Tick};
 use ratatui::buffer::Buffer;
@@ -22,6 +22,8 @@ pub struct Sight {
     pub playhead: Playhead,
     /// The meters.
     pub meters: Meters,
+    /// The training run that is followed.
+    pub training: Option<Arc<Training>>,
     /// The moment of the frame, on the clock of `Playhead::at`.
     pub now: Nanos,
 }
@@ -45,6 +47,8 @@ pub enum Effect {
     ListOutputs,
     /// Ask for the sets at hand.
     ListSets,
+    /// Let these parts play the newest weights of the run that is followed.
+    PlayWeights(Vec<Arc<str>>),
     /// Leave.
     Quit,
 }

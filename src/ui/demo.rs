@@ -3,7 +3,7 @@
 use super::{App, Catalogue, Depth, Meters, Pane, Sight, Theme};
 use crate::message::{
     BarScore, LatentView, Notice, PartView, PendingView, Playhead, RollNote, ScriptStatus, Severity, Snapshot,
-    TasteCounts,
+    TasteCounts, Training,
 };
 use crate::music::{Chance, Key, Progression, Projection, Purpose, Role, StepNote, StyleBlend};
 use crate::steer::{Control, Edit, Half, Moment, Moving, PartSteering, ScriptFault, SectionNow, Signal, Steering};
@@ -208,7 +208,28 @@ pub fn sight(snapshot: Snapshot) -> Sight {
             late_events: 0,
             dropped_notices: 0,
         },
+        training: Some(Arc::new(training())),
         now: Nanos(1_000_000_000),
+    }
+}
+
+/// A run in its middle.
+fn training() -> Training {
+    let bits = |update: u64| 3.1 + 5.0 * (-(update as f64) / 300.0).exp();
+    let wobble = |update: u64| f64::from(Chance::new(2).unit(Purpose::Pattern, update, 0)) * 0.3;
+    Training {
+        folder: "my-model".into(),
+        style: Some("mine".into()),
+        learning: (1..=40).map(|i| (i * 50, bits(i * 50) + wobble(i))).collect(),
+        valid: (1..=8).map(|i| (i * 250, bits(i * 250) + 0.4 + 0.02 * i as f64)).collect(),
+        update: 2000,
+        of: Some(5000),
+        tokens_per_s: 14_310.0,
+        seconds_left: Some(2533.0),
+        best: Some((1750, 3.654)),
+        saved: 8,
+        sample: "drums:\nkick     |x...|..x.|x...|..x.|\nhat      |x.x.|x.x.|x.x.|x.x.|\nbass:\nC2       |x-..|....|x-..|....|".into(),
+        end: None,
     }
 }
 

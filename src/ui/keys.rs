@@ -11,7 +11,7 @@ pub enum KeyScope {
     Everywhere,
     /// Everywhere but where text is typed.
     Screen,
-    /// In roll, parts and map.
+    /// In roll, parts, map and training.
     Band,
     /// In one pane.
     In(Pane),
@@ -80,6 +80,8 @@ pub enum Action {
     KeepBar,
     NewPlace,
     LetDrift,
+    PlayWeights,
+    PlayWeightsAll,
 }
 
 /// One row of [`KEYS`].
@@ -114,6 +116,7 @@ pub const KEYS: &[KeyRow] = rows! {
     Everywhere => "F3"; Focus(Pane::Editor); "To the editor."; "editor"
     Everywhere => "F4"; Focus(Pane::Parts); "To the parts and their knobs."; "parts"
     Everywhere => "Ctrl-E"; Focus(Pane::Map); "To the map of the latent space."; ""
+    Everywhere => "Ctrl-D"; Focus(Pane::Training); "To the training run that is followed."; ""
     Everywhere => "Ctrl-L"; Focus(Pane::Log); "To the log."; ""
     Everywhere => "F5", "Ctrl-Enter"; Launch(When::Now); "Launch the text now: from the next step that has not been handed over."; "launch now"
     Everywhere => "F6"; Launch(When::NextBar); "Launch the text at the next bar line."; "at bar"
@@ -189,6 +192,10 @@ pub const KEYS: &[KeyRow] = rows! {
     In(Pane::Map) => "n"; NewPlace; "A new place by chance."; "new"
     In(Pane::Map) => "k"; KeepBar; "Keep the riff of this bar; again lets each bar be drawn."; "keep bar"
     In(Pane::Map) => "d", "Backspace"; LetDrift; "Give the place back to chance, as a new part has it."; ""
+    In(Pane::Training) => "Up"; PartStep(-1); "To the part above."; ""
+    In(Pane::Training) => "Down"; PartStep(1); "To the part below."; ""
+    In(Pane::Training) => "Enter"; PlayWeights; "Let the part play the run's newest weights from the next bar line on."; "play weights"
+    In(Pane::Training) => "a"; PlayWeightsAll; "Let every part that an LSTM plays have them."; "all parts"
     In(Pane::Editor) => "Ctrl-Z"; Undo; "Undo."; ""
     In(Pane::Editor) => "Ctrl-Y"; Redo; "Redo."; ""
     In(Pane::Editor) => "Ctrl-X"; Cut; "Cut what is chosen."; ""
@@ -213,7 +220,7 @@ pub fn find(key: &KeyEvent, focus: Pane, in_text: bool) -> Option<Action> {
     let works = |scope: KeyScope| match scope {
         Everywhere => true,
         Screen => !in_text,
-        Band => !in_text && matches!(focus, Pane::Roll | Pane::Parts | Pane::Map),
+        Band => !in_text && matches!(focus, Pane::Roll | Pane::Parts | Pane::Map | Pane::Training),
         In(pane) => pane == focus && (!in_text || pane == Pane::Editor),
     };
     KEYS.iter().find(|row| works(row.scope) && row.keys.contains(&name.as_str())).map(|row| row.action)
@@ -253,12 +260,13 @@ pub fn name_of(key: &KeyEvent) -> Option<String> {
 
 #[cfg(test)]
 mod test {
+    use super::super::PANES;
     use super::*;
 
     fn overlap(a: KeyScope, b: KeyScope) -> bool {
         let panes = |s| match s {
-            Everywhere | Screen => vec![Pane::Roll, Pane::Parts, Pane::Map, Pane::Editor, Pane::Log, Pane::Meters],
-            Band => vec![Pane::Roll, Pane::Parts, Pane::Map],
+            Everywhere | Screen => PANES.iter().map(|p| p.pane).filter(|p| *p != Pane::Transport).collect(),
+            Band => vec![Pane::Roll, Pane::Parts, Pane::Map, Pane::Training],
             In(pane) => vec![pane],
         };
         let in_text = |s| matches!(s, Everywhere | In(Pane::Editor));

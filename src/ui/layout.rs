@@ -46,12 +46,12 @@ pub fn arrange(area: Rect, focus: Pane, zoom: bool) -> Plan {
 /// Roll above, one of the others below: what 80x24 has room for.
 fn stacked(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
     let lower = match focus {
-        Pane::Parts | Pane::Map | Pane::Log | Pane::Meters => focus,
+        Pane::Parts | Pane::Map | Pane::Training | Pane::Log | Pane::Meters => focus,
         _ => Pane::Editor,
     };
     let share = match focus {
         Pane::Roll => 62,
-        Pane::Map => 34,
+        Pane::Map | Pane::Training => 34,
         _ => 46,
     };
     let (roll, below) = cut_top(body, part(body.height, share));
@@ -67,7 +67,7 @@ fn stacked(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
 fn two_columns(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
     let (left, right) = cut_left(body, part(body.width, if body.width < 160 { 54 } else { 58 }));
     let roll_share = match focus {
-        Pane::Map => 46,
+        Pane::Map | Pane::Training => 46,
         Pane::Parts => 54,
         _ if body.height < 40 => 58,
         _ => 54,
@@ -76,18 +76,18 @@ fn two_columns(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
     let foot = (body.height / 4).clamp(6, 11);
     let (editor, below) = cut_bottom(right, foot);
     let (log, meters) = cut_left(below, part(below.width, 52));
-    // The map takes the place of the knobs while it is played.
-    let lower = if focus == Pane::Map { Pane::Map } else { Pane::Parts };
+    // The map takes the place of the knobs while it is played, and training while it is watched.
+    let lower = if matches!(focus, Pane::Map | Pane::Training) { focus } else { Pane::Parts };
     panes.extend([(Pane::Roll, roll), (lower, parts), (Pane::Editor, editor)]);
     panes.extend([(Pane::Log, log), (Pane::Meters, meters)]);
 }
 
 fn three_columns(body: Rect, focus: Pane, panes: &mut Vec<(Pane, Rect)>) {
     let (mut roll, rest) = cut_left(body, part(body.width, 46));
-    if focus == Pane::Map {
+    if matches!(focus, Pane::Map | Pane::Training) {
         let (above, map) = cut_top(roll, part(roll.height, 55));
         roll = above;
-        panes.push((Pane::Map, map));
+        panes.push((focus, map));
     }
     let (editor, side) = cut_left(rest, part(rest.width, 52));
     let (parts, below) = cut_top(side, part(side.height, 56));

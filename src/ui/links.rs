@@ -1,6 +1,6 @@
 //! What the screen is given: channels, newest values, lists to choose from.
 
-use crate::message::{Command, Latest, Notice, Playhead, Snapshot, ToPlayer};
+use crate::message::{Command, Latest, Notice, Playhead, Snapshot, ToPlayer, Training};
 use crate::time::Nanos;
 use crossbeam_channel::{Receiver, Sender};
 use std::path::{Path, PathBuf};
@@ -119,6 +119,10 @@ pub struct UiLinks {
     pub opened: Box<dyn Fn(&Path)>,
     /// From the wiring.
     pub events: Receiver<UiEvent>,
+    /// The training run that is followed, if any.
+    pub training: Option<Latest<Training>>,
+    /// Asks for the run's newest weights in these parts, from the next bar line on. Must not block.
+    pub play_weights: Box<dyn Fn(Vec<Arc<str>>)>,
     /// Reads the meters.
     pub meters: Box<dyn Fn() -> Meters>,
     /// The clock of `Playhead::at`.

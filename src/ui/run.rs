@@ -4,7 +4,7 @@ use super::app::{Effect, Sight};
 use super::overlay::{Item, Purpose};
 use super::terminal::{self, Screen};
 use super::{App, Depth, Parting, Theme, UiEvent, UiLinks, files};
-use crate::message::{Command, Notice, Severity, ToPlayer};
+use crate::message::{Command, Latest, Notice, Severity, ToPlayer};
 use crate::steer::Edit;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use crossterm::event::Event;
@@ -66,6 +66,7 @@ fn look(links: &UiLinks) -> Sight {
         snapshot: links.snapshot.get(),
         playhead: *links.playhead.get(),
         meters: (links.meters)(),
+        training: links.training.as_ref().map(Latest::get),
         now: (links.clock)(),
     }
 }
@@ -228,6 +229,7 @@ impl<'a> Loop<'a> {
                 let list = self.links.catalogue.sets.clone();
                 self.ask(Purpose::Sets, move || list().into_iter().map(Item::from).collect());
             }
+            Effect::PlayWeights(parts) => (self.links.play_weights)(parts),
             Effect::Quit => self.is_done = true,
         }
     }

@@ -9,6 +9,8 @@
 //!
 //! Not here: what the threads do (`conductor`, `player`, `ui`), arguments (`cli`).
 
+pub mod learning;
+pub mod library;
 pub mod loader;
 pub mod models;
 mod report;
@@ -88,6 +90,8 @@ pub struct Stage {
     pub playhead: Latest<Playhead>,
     /// Lines for the performer.
     pub notices: Receiver<Notice>,
+    /// Where such lines are put in.
+    pub say: Sender<Notice>,
     /// Changes of the set's file.
     pub events: Receiver<UiEvent>,
     /// The synth's meters; `None` until something plays on it.
@@ -168,6 +172,7 @@ impl Stage {
             snapshot,
             playhead,
             notices,
+            say,
             events,
             synth: status,
             stop,

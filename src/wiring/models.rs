@@ -1,5 +1,6 @@
 //! The weights at hand: the ones inside the program, or a file.
 
+use super::library::Library;
 use crate::engine::gan::{self, EarOpener};
 use crate::engine::lstm::{self, kernel::Simd};
 use crate::engine::{EngineError, Models};
@@ -55,7 +56,8 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
         Some(bytes) => (&bytes[..], GAN),
         None => (BAND, GAN),
     };
-    let mut models = Models { gan: Some(gan::open(gan_bytes).map_err(named)?), ..Models::default() };
+    let files = Some(Arc::new(Library::default()).opener());
+    let mut models = Models { gan: Some(gan::open(gan_bytes).map_err(named)?), files, ..Models::default() };
     if choice.candle {
         let device = lstm::device(choice.cuda)?;
         models.candle = Some(lstm::open_candle(band, &device).map_err(named)?);

@@ -26,4 +26,6 @@ mod slow;
 mod take;
 mod taste;
 mod tidy;
+mod train;
+mod training_pane;
 mod whims;

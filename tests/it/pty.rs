@@ -27,10 +27,16 @@ fn lock<T: ?Sized>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Starts the program on a terminal of 100 x 30 that answers what terminals are asked.
 fn start(set: &str) -> Terminal {
+    start_with(&[set])
+}
+
+/// The same with more to say on the command line.
+fn start_with(args: &[&str]) -> Terminal {
     let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ricercar"));
-    command.args(["--audio", "none", "--out", "none", set]);
+    command.args(["--audio", "none", "--out", "none"]);
+    command.args(args);
     command.cwd(env!("CARGO_MANIFEST_DIR"));
     command.env("TERM", "xterm-256color");
     command.env("COLORTERM", "truecolor");
@@ -156,6 +162,76 @@ fn the_map_of_the_latent_space_is_played() {
     terminal.wait_for("global walk 0.5");
     terminal.press(b"\x11");
     terminal.ends_restored();
+}
+
+/// A run's folder: weights of chance, and some lines of its metrics file.
+fn a_run(name: &str) -> PathBuf {
+    let run = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&run).expect("a folder");
+    weights(&run, 3);
+    let line = |update: u64, kind: &str, bits: f64| {
+        format!(
+            "{{\"kind\":\"{kind}\",\"update\":{update},\"bits\":{bits},\"is_best\":true,\"tokens_per_s\":4321.0}}\n"
+        )
+    };
+    let lines: String = (1..20).map(|i| line(i * 10, "progress", 9.0 / i as f64)).collect();
+    std::fs::write(run.join("progress.jsonl"), lines + line(190, "valid", 1.25).as_str()).expect("a file");
+    run
+}
+
+fn weights(run: &std::path::Path, seed: u64) {
+    let weights = ricercar::engine::lstm::random::random(16, 1, seed).expect("a net");
+    weights.save(&run.join("model.safetensors"), ricercar::engine::lstm::Precision::F16).expect("a file");
+}
+
+#[test]
+fn weights_of_a_run_come_into_the_band_and_into_the_journal() {
+    let run = a_run("band");
+    let [set, journal, again] = ["set.rhai", "night.journal", "again.mid"].map(|f| run.join(f));
+    std::fs::write(&set, "tempo(240);\nlet lead = part(\"lead\").role(\"lead\").engine(\"euclid\");\n")
+        .expect("a file");
+    let text = |path: &std::path::Path| path.to_str().expect("a path").to_string();
+    let terminal = start_with(&["--follow", &text(&run), "--journal", &text(&journal), &text(&set)]);
+    terminal.wait_for("set.rhai");
+    terminal.press(b"\x04");
+    terminal.wait_for("best 1.250 at 190");
+    terminal.wait_for("4321 tokens/s");
+    terminal.press(b"\r");
+    terminal.wait_for("plays the weights of update 190");
+    // The run goes on and writes over its model; what was played is kept.
+    weights(&run, 4);
+    std::thread::sleep(Duration::from_millis(2500));
+    terminal.press(b"\r");
+    std::thread::sleep(Duration::from_millis(2500));
+    terminal.press(b"\x11");
+    terminal.ends_restored();
+    let told = std::fs::read_to_string(&journal).expect("the journal");
+    let engines: Vec<&str> = told.lines().filter(|l| l.contains("[\"engine\",\"lead\",\"lstm:")).collect();
+    assert_eq!(engines.len(), 2, "{told}");
+    assert!(
+        engines[0] != engines[1] && engines.iter().all(|e| e.contains("\"bar\"") && e.contains("played-")),
+        "{told}"
+    );
+    let replay = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ricercar"));
+        let output = command.arg("replay").arg(&journal).arg("-o").arg(&again).output().expect("the program");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (is_well, said) = replay();
+    assert!(is_well && !said.contains("keeps its engine"), "{said}");
+    let first = std::fs::read(&again).expect("a file");
+    replay();
+    assert!(first == std::fs::read(&again).expect("a file"), "two replays are the same bytes");
+    // Weights that are gone are said, and the part keeps its engine.
+    for entry in std::fs::read_dir(&run)
+        .expect("a folder")
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with("played-"))
+    {
+        std::fs::remove_file(entry.path()).expect("a file");
+    }
+    assert!(replay().1.contains("keeps its engine"));
+    _ = std::fs::remove_dir_all(run);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Function, args};
 use crate::audio::SOUNDS;
-use crate::engine::ENGINES;
+use crate::engine::{ENGINES, OF_FILE};
 use crate::limits::{BLEND_MAX, HISTORY_BARS};
 use crate::music::{ROLES, Role, STYLES};
 use crate::script::desk::{self, Fallible, fail};
@@ -62,13 +62,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "engine",
         signature: "part.engine(name)",
         unit: "",
-        range: "a row of the engines",
-        doc: "What makes the notes: a model, or a pattern.",
+        range: "a row of the engines, or \"lstm:FILE\"",
+        doc: "What makes the notes: a model, or a pattern; \"lstm:mine/model.safetensors\" is the band LSTM of that file.",
         example: "drums.engine(\"euclid\");",
         register: |engine| {
             engine.register_fn("engine", |part: Part, word: Dynamic| -> Fallible<Part> {
                 let word = args::text("engine", &word)?;
-                if !ENGINES.is_empty() && crate::engine::engine_named(&word).is_none() {
+                let is_known = crate::engine::engine_named(&word).is_some() || word.starts_with(OF_FILE);
+                if !is_known {
                     let near = did_you_mean(&word, ENGINES.iter().map(|e| e.name));
                     let all: Vec<_> = ENGINES.iter().map(|e| e.name).collect();
                     return Err(fail(format!("there is no engine \"{word:.40}\"; there are {}{near}", all.join(", "))));

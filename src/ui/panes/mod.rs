@@ -8,6 +8,7 @@ mod parts;
 mod roll;
 pub(super) mod small;
 pub(super) mod status;
+mod training;
 mod transport;
 
 use super::App;
@@ -23,6 +24,7 @@ pub enum Pane {
     Editor,
     Parts,
     Map,
+    Training,
     Log,
     Meters,
 }
@@ -52,6 +54,7 @@ pub const PANES: &[PaneInfo] = &[
     PaneInfo { pane: Pane::Editor, name: "editor", key: "F3", doc: "The set's text: F5 launches it now, F6 at the next bar line, F7 with the next section.", least: (24, 3), draw: editor::draw },
     PaneInfo { pane: Pane::Parts, name: "parts", key: "F4", doc: "Every knob of every part: + and - turn it, 0 gives it back, Enter types a value. ~ marks a signal, a dot what is left to the model.", least: (32, 4), draw: parts::draw },
     PaneInfo { pane: Pane::Map, name: "map", key: "Ctrl-E", doc: "The latent space of the part's generator: ● where it is, ○ its bar, ◎ where it goes, ◆ points; arrows and mouse move it, p makes a point, Enter goes to the chosen one.", least: (32, 6), draw: map::draw },
+    PaneInfo { pane: Pane::Training, name: "training", key: "Ctrl-D", doc: "A training run: its curve while learning and on valid (◆), how fast, how long, a bar that it would play; Enter lets the part play its newest weights from the next bar line on.", least: (32, 6), draw: training::draw },
     PaneInfo { pane: Pane::Log, name: "log", key: "Ctrl-L", doc: "What the rooms have to say, newest last.", least: (20, 2), draw: log::draw },
     PaneInfo { pane: Pane::Meters, name: "meters", key: "", doc: "Time used of the step, lateness, load of the sound thread, voices, peaks.", least: (20, 2), draw: meters::draw },
 ];

@@ -27,7 +27,7 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) {
     let focus = app.focus;
     let own = |scope: KeyScope| match scope {
         KeyScope::In(pane) => pane == focus,
-        KeyScope::Band => matches!(focus, Pane::Roll | Pane::Parts | Pane::Map),
+        KeyScope::Band => matches!(focus, Pane::Roll | Pane::Parts | Pane::Map | Pane::Training),
         _ => false,
     };
     let rows = KEYS.iter().filter(|r| !r.hint.is_empty());
