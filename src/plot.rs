@@ -49,12 +49,16 @@ impl Curves<'_> {
         let mut before = None;
         for point in self.line.iter().filter(|p| p.1.is_finite()) {
             let (x, y) = place(*point, 2 * width, 4 * height);
-            // A column that no point falls into is filled on the way, so that a line stays one.
+            // Columns and rows that no point falls into are filled on the way, so that a line stays one.
             let (from_x, from_y) = before.unwrap_or((x, y));
+            let mut last = from_y;
             for column in from_x..=x {
                 let share = (column - from_x) as f64 / ((x - from_x) as f64).max(1.0);
                 let row = (from_y as f64 + share * (y as f64 - from_y as f64)).round() as usize;
-                cells[row / 4][column / 2] |= 1 << BITS[row % 4][column % 2];
+                for row in row.min(last + 1)..=row.max(last.saturating_sub(1)) {
+                    cells[row / 4][column / 2] |= 1 << BITS[row % 4][column % 2];
+                }
+                last = row;
             }
             before = Some((x, y));
         }

@@ -48,7 +48,7 @@ pub enum Edit {
     Engine {
         /// The part.
         part: Arc<str>,
-        /// Name of a row of `engine::ENGINES`.
+        /// Name of a row of `engine::ENGINES`, or a model file's (`lstm:FILE`).
         engine: Arc<str>,
     },
     /// Where the part goes.

@@ -4,7 +4,6 @@
 //! One thread reads the run's metrics file and loads weights; the conductor only hears of an engine that is there already.
 
 use super::library::Library;
-use crate::engine::OF_FILE;
 use crate::message::{Command, Latest, Notice, Severity, Training};
 use crate::steer::{Edit, When};
 use crate::train::metrics;
@@ -149,10 +148,10 @@ impl Follower {
         }
         let update = self.training.get().best.map_or(self.training.get().update, |b| b.0);
         let names: Vec<&str> = parts.iter().map(|p| &**p).collect();
-        let file = engine.strip_prefix(OF_FILE).unwrap_or(&engine);
+        let hash = engine.rsplit_once('#').map_or("", |name| name.1);
         self.say(
             Severity::Info,
-            format!("{} plays the weights of update {update} from the next bar line on ({file})", names.join(", ")),
+            format!("{} plays update {update} from the next bar line on: weights {hash}", names.join(", ")),
         );
     }
 }

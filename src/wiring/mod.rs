@@ -151,14 +151,7 @@ impl Stage {
             .spawn(move || conductor.run())
             .context("the conductor's thread does not start")?;
 
-        let watch = match Watch::start(tell) {
-            Ok(watch) => Some(watch),
-            Err(e) => {
-                let text = format!("the set's file is not watched: {e}");
-                let _ = say.try_send(Notice::new(Severity::Warning, "wiring", text));
-                None
-            }
-        };
+        let watch = watched(tell, &say);
         if let (Some(watch), Some(path)) = (&watch, &setup.path) {
             watch.set(path);
         }
@@ -210,6 +203,15 @@ impl Stage {
         };
         Ended { journal, unsaid: self.notices.try_iter().collect(), report }
     }
+}
+
+/// A watcher of the set's file; without one, sets are still launched from the screen.
+fn watched(tell: Sender<UiEvent>, say: &Sender<Notice>) -> Option<Watch> {
+    let failed = |e: &std::io::Error| {
+        let text = format!("the set's file is not watched: {e}");
+        let _ = say.try_send(Notice::new(Severity::Warning, "wiring", text));
+    };
+    Watch::start(tell).inspect_err(failed).ok()
 }
 
 /// A process that outlives this one if it is killed, and then silences its devices.

@@ -267,6 +267,7 @@ fn the_report_says_what_was_understood() {
     bars by metre: 4/4 4
     pieces with human timing 0, with dynamics 0, in minor 0; 1.00 chords a bar
     notes not used: 0 of effects, 2 outside the kit, 0 doubled in a step
+    files that name no metre, read as 4/4: 2
     files left out: 3
          2  the MIDI file is cut off: track 4 announces 57 bytes and 47 are left (such as cut.mid)
          1  the file has no notes (such as empty.mid)

@@ -184,6 +184,12 @@ fn weights(run: &std::path::Path, seed: u64) {
     weights.save(&run.join("model.safetensors"), ricercar::engine::lstm::Precision::F16).expect("a file");
 }
 
+/// As the log names the weights of a run.
+fn hash(run: &std::path::Path) -> String {
+    let bytes = std::fs::read(run.join("model.safetensors")).expect("a file");
+    format!("{:016x}", ricercar::corpus::fnv(&bytes))
+}
+
 #[test]
 fn weights_of_a_run_come_into_the_band_and_into_the_journal() {
     let run = a_run("band");
@@ -197,21 +203,19 @@ fn weights_of_a_run_come_into_the_band_and_into_the_journal() {
     terminal.wait_for("best 1.250 at 190");
     terminal.wait_for("4321 tokens/s");
     terminal.press(b"\r");
-    terminal.wait_for("plays the weights of update 190");
+    terminal.wait_for(&hash(&run));
     // The run goes on and writes over its model; what was played is kept.
     weights(&run, 4);
-    std::thread::sleep(Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_millis(1500));
     terminal.press(b"\r");
+    terminal.wait_for(&hash(&run));
     std::thread::sleep(Duration::from_millis(2500));
     terminal.press(b"\x11");
     terminal.ends_restored();
     let told = std::fs::read_to_string(&journal).expect("the journal");
     let engines: Vec<&str> = told.lines().filter(|l| l.contains("[\"engine\",\"lead\",\"lstm:")).collect();
     assert_eq!(engines.len(), 2, "{told}");
-    assert!(
-        engines[0] != engines[1] && engines.iter().all(|e| e.contains("\"bar\"") && e.contains("played-")),
-        "{told}"
-    );
+    assert!(engines[0] != engines[1] && engines.iter().all(|e| e.contains("played-")), "{told}");
     let replay = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ricercar"));
         let output = command.arg("replay").arg(&journal).arg("-o").arg(&again).output().expect("the program");

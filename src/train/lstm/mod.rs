@@ -21,6 +21,7 @@ use super::pick::{no_files, pick};
 use super::report::{Report, TrainError};
 use crate::corpus::{Corpus, load};
 use run::{End, Run};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -169,6 +170,7 @@ pub fn train(
     let config = &checked(config)?;
     std::fs::create_dir_all(out)
         .map_err(|e| TrainError::Write(format!("the folder {} cannot be made: {e}", out.display())))?;
+    let _held = hold(out)?;
     let styles = tune::styles(config, corpus)?;
     let mut picked = pick(corpus, &styles.names, config.from.is_some())?;
     if let Some(row) = styles.row {
@@ -199,6 +201,21 @@ pub fn train(
     };
     say(Report::End(outcome.clone()));
     Ok(outcome)
+}
+
+/// Keeps other trainings out of the folder for as long as the file lives; the system lets go of it however the process ends.
+fn hold(out: &Path) -> Result<File, TrainError> {
+    let path = out.join("lock");
+    let file = File::options().create(true).write(true).truncate(false).open(&path);
+    let file = file.map_err(|e| TrainError::Write(format!("{} cannot be written: {e}", path.display())))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(TrainError::Write(format!(
+            "another training is writing into {}: wait for it, follow it with `ricercar --follow`, or give another folder",
+            out.display()
+        ))),
+        // Some file systems know no locks; the training does without.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 fn checked(config: &Config) -> Result<Config, TrainError> {

@@ -221,6 +221,10 @@ fn a_loss_that_is_none_and_a_folder_that_takes_nothing_leave_the_last_checkpoint
     assert!(said.contains("is no number") && said.contains("whole"), "{said}");
     assert!(files() == before);
     // A folder where the file's neighbour should be written is as good as a full disk.
+    let other = std::fs::File::open(folder.0.join("lock")).unwrap();
+    other.try_lock().unwrap();
+    assert!(go(&config(6), &corpus, &folder).0.unwrap_err().to_string().contains("another training"));
+    drop(other);
     let blocked = folder.0.join("checkpoint.safetensors.part");
     std::fs::create_dir(&blocked).unwrap();
     let said = go(&Config { resume: true, ..config(6) }, &corpus, &folder).0.unwrap_err().to_string();
