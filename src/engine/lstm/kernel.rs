@@ -6,6 +6,8 @@
 //! changes how many outputs are computed at once, never a bit of any of them.
 
 use super::super::math;
+pub use super::simd::Simd;
+use super::simd::dispatch;
 
 /// Units in a block's row of lanes.
 pub const LANES: usize = 16;
@@ -15,59 +17,10 @@ pub const PANEL: usize = 4 * LANES;
 /// The weights of one input for the 64 outputs of a panel.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub struct Block(pub [[f32; LANES]; 4]);
+pub struct Block(pub Rows);
 
-/// Which instructions the loops are compiled for. Values other than `plain` exist only where the machine has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Simd(Path);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Path {
-    Plain,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Simd {
-    /// No instructions beyond those that every machine of the target has.
-    pub const PLAIN: Simd = Simd(Path::Plain);
-
-    /// The path called `plain`, `avx2` or `avx512`, when this machine has it.
-    pub fn named(name: &str) -> Option<Simd> {
-        match name {
-            "plain" => Some(Simd(Path::Plain)),
-            #[cfg(target_arch = "x86_64")]
-            "avx2" if std::arch::is_x86_feature_detected!("avx2") => Some(Simd(Path::Avx2)),
-            #[cfg(target_arch = "x86_64")]
-            "avx512" if std::arch::is_x86_feature_detected!("avx512f") => Some(Simd(Path::Avx512)),
-            _ => None,
-        }
-    }
-
-    /// The widest path of this machine, or the one that `RICERCAR_SIMD` names (for measuring; the music is the same).
-    pub fn best() -> Simd {
-        let forced = std::env::var("RICERCAR_SIMD").ok().and_then(|name| Simd::named(&name));
-        forced.or_else(|| Simd::named("avx512")).or_else(|| Simd::named("avx2")).unwrap_or(Simd::PLAIN)
-    }
-
-    /// Every path that this machine has.
-    pub fn all() -> Vec<Simd> {
-        ["plain", "avx2", "avx512"].into_iter().filter_map(Simd::named).collect()
-    }
-
-    /// `plain`, `avx2` or `avx512`.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Path::Plain => "plain",
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => "avx512",
-        }
-    }
-}
+/// Sums of the 64 outputs of a panel.
+pub type Rows = [[f32; LANES]; 4];
 
 #[inline(always)]
 fn add_lanes(sums: &mut [f32; LANES], weights: &[f32; LANES], x: f32) {
@@ -78,7 +31,7 @@ fn add_lanes(sums: &mut [f32; LANES], weights: &[f32; LANES], x: f32) {
 
 /// One panel: `sums + panel x`, in the order of the inputs.
 #[inline(always)]
-fn panel_sums(panel: &[Block], x: &[f32], sums: [[f32; LANES]; 4]) -> [[f32; LANES]; 4] {
+fn panel_sums(panel: &[Block], x: &[f32], sums: Rows) -> Rows {
     let [mut a, mut b, mut c, mut d] = sums;
     for (w, x) in panel.iter().zip(x) {
         add_lanes(&mut a, &w.0[0], *x);
@@ -90,17 +43,19 @@ fn panel_sums(panel: &[Block], x: &[f32], sums: [[f32; LANES]; 4]) -> [[f32; LAN
 }
 
 #[inline(always)]
-fn cell_body(panels: &[Block], bias: &[Block], x: &[f32], c: &mut [f32], h: &mut [f32]) {
-    let cells = c.as_chunks_mut::<LANES>().0.iter_mut().zip(h.as_chunks_mut::<LANES>().0);
-    for ((panel, bias), (c, h)) in panels.chunks_exact(x.len()).zip(bias).zip(cells) {
-        let [i, f, g, o] = panel_sums(panel, x, bias.0);
-        for l in 0..LANES {
-            let kept = math::sigmoid(f[l]) * c[l];
-            c[l] = kept + math::sigmoid(i[l]) * math::tanh(g[l]);
-        }
-        for l in 0..LANES {
-            h[l] = math::sigmoid(o[l]) * math::tanh(c[l]);
-        }
+fn panel_body(panel: &[Block], x: &[f32], sums: &mut Rows) {
+    *sums = panel_sums(panel, x, *sums);
+}
+
+#[inline(always)]
+fn gates_body(sums: &Rows, c: &mut [f32; LANES], h: &mut [f32; LANES]) {
+    let [i, f, g, o] = sums;
+    for l in 0..LANES {
+        let kept = math::sigmoid(f[l]) * c[l];
+        c[l] = kept + math::sigmoid(i[l]) * math::tanh(g[l]);
+    }
+    for l in 0..LANES {
+        h[l] = math::sigmoid(o[l]) * math::tanh(c[l]);
     }
 }
 
@@ -128,37 +83,13 @@ fn gelu_body(x: &[f32], y: &mut [f32]) {
     }
 }
 
-macro_rules! dispatch {
-    ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $type:ty),*)) => {
-        $(#[$doc])*
-        pub fn $name(simd: Simd, $($arg: $type),*) {
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
-            fn avx2($($arg: $type),*) {
-                $body($($arg),*)
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f")]
-            fn avx512($($arg: $type),*) {
-                $body($($arg),*)
-            }
-            match simd.0 {
-                Path::Plain => $body($($arg),*),
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: `Simd::named` makes this value only on machines that have AVX2.
-                Path::Avx2 => unsafe { avx2($($arg),*) },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: `Simd::named` makes this value only on machines that have AVX-512F.
-                Path::Avx512 => unsafe { avx512($($arg),*) },
-            }
-        }
-    };
-}
-
 dispatch! {
-    /// One step of an LSTM layer of `c.len()` units (a multiple of 16): `x` is the input and then the layer's own last
-    /// output; `c` goes on to its next value, `h` becomes the output.
-    cell = cell_body(panels: &[Block], bias: &[Block], x: &[f32], c: &mut [f32], h: &mut [f32])
+    /// `sums += panel x`.
+    panel = panel_body(panel: &[Block], x: &[f32], sums: &mut Rows)
+}
+dispatch! {
+    /// 16 units of an LSTM layer from the sums of their gates: `c` goes on to its next value, `h` becomes the output.
+    gates = gates_body(sums: &Rows, c: &mut [f32; LANES], h: &mut [f32; LANES])
 }
 dispatch! {
     /// `y = bias + matrix x`, `y` filled up to a multiple of 64.
@@ -173,6 +104,21 @@ dispatch! {
     gelu = gelu_body(x: &[f32], y: &mut [f32])
 }
 
+/// Calls `put(panel, place, row)` for every row of the panels, in the order `row_of(panel, place)`, `None` for filling.
+pub(super) fn places(
+    panels: usize,
+    row_of: impl Fn(usize, usize) -> Option<usize>,
+    mut put: impl FnMut(usize, usize, usize),
+) {
+    for panel in 0..panels {
+        for place in 0..PANEL {
+            if let Some(row) = row_of(panel, place) {
+                put(panel, place, row);
+            }
+        }
+    }
+}
+
 /// Panels of a row-major matrix whose rows are taken in the order `row_of(panel, place)`, `None` for filling;
 /// `at(row, k)` is a weight.
 pub fn pack(
@@ -182,15 +128,11 @@ pub fn pack(
     at: impl Fn(usize, usize) -> f32,
 ) -> Vec<Block> {
     let mut blocks = vec![Block([[0.0; LANES]; 4]); panels * inputs];
-    for panel in 0..panels {
-        for place in 0..PANEL {
-            if let Some(row) = row_of(panel, place) {
-                for k in 0..inputs {
-                    blocks[panel * inputs + k].0[place / LANES][place % LANES] = at(row, k);
-                }
-            }
+    places(panels, row_of, |panel, place, row| {
+        for k in 0..inputs {
+            blocks[panel * inputs + k].0[place / LANES][place % LANES] = at(row, k);
         }
-    }
+    });
     blocks
 }
 
@@ -231,7 +173,11 @@ mod test {
         let mut seen: Option<Vec<u32>> = None;
         for simd in Simd::all() {
             let (mut c, mut h, mut y) = (numbers(units, 8), vec![0.0; units], vec![0.0; units]);
-            cell(simd, &panels, &bias, &x, &mut c, &mut h);
+            for p in 0..3 {
+                let mut sums = bias[p].0;
+                panel(simd, &panels[p * x.len()..][..x.len()], &x, &mut sums);
+                gates(simd, &sums, &mut c.as_chunks_mut().0[p], &mut h.as_chunks_mut().0[p]);
+            }
             gelu(simd, &h, &mut y);
             add_row(simd, &mut y, &c, 0.3);
             let bits: Vec<u32> = c.iter().chain(&h).chain(&y).map(|v| v.to_bits()).collect();

@@ -4,6 +4,7 @@
 //! logits of the next note or END, and [`Live::detail`] those of a chosen note's length, velocity and offset.
 
 use super::kernel::{self, Simd};
+use super::matrix::{Matrix, Scratch};
 use super::packed::Packed;
 use super::shape::{DURATIONS, OFFSETS, VELOCITIES, classes_of};
 use crate::engine::EngineState;
@@ -20,6 +21,7 @@ pub struct Live {
     /// Each layer's input followed by its own last output.
     inputs: Vec<Vec<f32>>,
     output: Vec<f32>,
+    scratch: Scratch,
     before: EngineState,
     after: EngineState,
     /// The decisions' hidden layer: what all decisions of this step share, then with the decision's own rows.
@@ -37,13 +39,15 @@ impl Live {
     pub fn new(packed: Arc<Packed>, simd: Simd) -> Live {
         let hidden = packed.shape.hidden;
         let decide = packed.decide.outputs();
-        let classes = packed.outs.iter().map(super::packed::Affine::outputs).max().unwrap_or(0);
+        let classes = packed.outs.iter().map(Matrix::outputs).max().unwrap_or(0);
         let detail = packed.detail.outputs();
+        let widest = packed.layers.iter().map(Matrix::inputs).max().unwrap_or(0).max(decide).max(detail);
         Live {
             simd,
             cells: packed.layers.iter().map(|_| vec![0.0; hidden]).collect(),
-            inputs: packed.layers.iter().map(|layer| vec![0.0; layer.inputs]).collect(),
+            inputs: packed.layers.iter().map(|layer| vec![0.0; layer.inputs()]).collect(),
             output: vec![0.0; hidden],
+            scratch: Scratch::new(widest),
             before: EngineState(Vec::with_capacity(2 * hidden * packed.layers.len())),
             after: EngineState(Vec::with_capacity(2 * hidden * packed.layers.len())),
             shared: vec![0.0; decide],
@@ -83,8 +87,8 @@ impl Live {
     }
 
     /// [`Live::step`] without looking what others did.
-    fn compute(&mut self, features: &Bag) -> bool {
-        let Live { packed, simd, cells, inputs, output, .. } = self;
+    pub(super) fn compute(&mut self, features: &Bag) -> bool {
+        let Live { packed, simd, cells, inputs, output, scratch, .. } = self;
         let (embed, hidden) = (packed.shape.embed, packed.shape.hidden);
         let x = &mut inputs[0][..embed];
         x.fill(0.0);
@@ -95,8 +99,8 @@ impl Live {
             }
         }
         for (at, layer) in packed.layers.iter().enumerate() {
-            kernel::cell(*simd, &layer.panels, &layer.bias, &inputs[at], &mut cells[at], output);
-            let own = layer.inputs - hidden;
+            layer.cell(*simd, &inputs[at], scratch, &mut cells[at], output);
+            let own = layer.inputs() - hidden;
             inputs[at][own..].copy_from_slice(output);
             if let Some(next) = inputs.get_mut(at + 1) {
                 next[..hidden].copy_from_slice(output);
@@ -111,8 +115,8 @@ impl Live {
 
     /// Opens a role's decisions in the step that was taken last; `context` holds the rows that all of them share.
     pub fn begin(&mut self, context: &Bag) {
-        let Live { packed, simd, output, shared, .. } = self;
-        kernel::affine(*simd, &packed.decide.panels, &packed.decide.bias, output, shared);
+        let Live { packed, simd, output, shared, scratch, .. } = self;
+        packed.decide.affine(*simd, output, scratch, shared);
         for (id, weight) in context.iter() {
             self.add_context(id, weight);
         }
@@ -128,7 +132,7 @@ impl Live {
 
     /// Logits of `role`'s next note (class 0 = END), given one more context row for this decision alone.
     pub fn decide(&mut self, role: Role, row: u32) -> &mut [f32] {
-        let Live { packed, simd, shared, hidden, active, logits, .. } = self;
+        let Live { packed, simd, shared, hidden, active, logits, scratch, .. } = self;
         hidden.copy_from_slice(shared);
         let width = packed.shape.decide;
         if let Some(row) = packed.context.chunks_exact(width).nth(row as usize) {
@@ -136,20 +140,20 @@ impl Live {
         }
         kernel::gelu(*simd, hidden, active);
         let out = &packed.outs[role.index()];
-        kernel::affine(*simd, &out.panels, &out.bias, &active[..width], &mut logits[..out.outputs()]);
+        out.affine(*simd, &active[..width], scratch, &mut logits[..out.outputs()]);
         &mut logits[..classes_of(role)]
     }
 
     /// Opens the detail of a note chosen by the last [`Live::decide`]; `sound` is its row of (role, pitch).
     pub fn begin_detail(&mut self, sound: usize) {
-        let Live { packed, simd, active, detail_hidden, detail_active, details, .. } = self;
+        let Live { packed, simd, active, detail_hidden, detail_active, details, scratch, .. } = self;
         let (decide, width) = (packed.shape.decide, packed.shape.detail);
-        kernel::affine(*simd, &packed.detail.panels, &packed.detail.bias, &active[..decide], detail_hidden);
+        packed.detail.affine(*simd, &active[..decide], scratch, detail_hidden);
         if let Some(row) = packed.sounds.chunks_exact(width).nth(sound) {
             kernel::add_row(*simd, &mut detail_hidden[..width], row, 1.0);
         }
         kernel::gelu(*simd, detail_hidden, detail_active);
-        kernel::affine(*simd, &packed.details.panels, &packed.details.bias, &detail_active[..width], details);
+        packed.details.affine(*simd, &detail_active[..width], scratch, details);
     }
 
     /// Logits of the note's duration class.
@@ -178,7 +182,7 @@ impl Live {
     /// The top layer's output after the last step.
     pub fn output(&self) -> &[f32] {
         let last = self.inputs.len() - 1;
-        &self.inputs[last][self.packed.layers[last].inputs - self.packed.shape.hidden..]
+        &self.inputs[last][self.packed.layers[last].inputs() - self.packed.shape.hidden..]
     }
 
     /// Copies the state: each layer's output and cells.
@@ -190,7 +194,7 @@ impl Live {
     /// Copies the state behind what `state` holds already.
     pub fn save_behind(&self, state: &mut EngineState) {
         for (at, layer) in self.packed.layers.iter().enumerate() {
-            state.0.extend_from_slice(&self.inputs[at][layer.inputs - self.packed.shape.hidden..]);
+            state.0.extend_from_slice(&self.inputs[at][layer.inputs() - self.packed.shape.hidden..]);
             state.0.extend_from_slice(&self.cells[at]);
         }
     }
@@ -208,7 +212,7 @@ impl Live {
         }
         for (at, values) in state.0.chunks_exact(2 * hidden).enumerate() {
             self.output.copy_from_slice(&values[..hidden]);
-            let own = self.packed.layers[at].inputs - hidden;
+            let own = self.packed.layers[at].inputs() - hidden;
             self.inputs[at][own..].copy_from_slice(&values[..hidden]);
             self.cells[at].copy_from_slice(&values[hidden..]);
         }

@@ -15,9 +15,12 @@ pub mod candle;
 pub mod file;
 mod guided;
 pub mod half;
+mod int8;
 pub mod kernel;
 pub mod live;
+mod matrix;
 mod memo;
+mod narrow;
 pub mod net;
 pub(in crate::engine) mod packed;
 #[cfg(test)]
@@ -26,10 +29,12 @@ mod part;
 pub mod random;
 mod run;
 pub mod shape;
+mod simd;
 
 pub use candle::{CandleModel, CandleRun, device, open_candle};
 pub use file::{Card, Expected, FileError, Precision, Weights};
 pub use live::Live;
+pub use matrix::{ARITHMETICS, Arithmetic};
 pub use net::{Oracle, OracleState};
 pub use packed::Packed;
 pub use part::LstmPart;
@@ -45,7 +50,15 @@ use std::sync::Arc;
 /// # Errors
 /// A sentence that says why the bytes are no model that this build can play.
 pub fn open(bytes: &[u8]) -> Result<Arc<Packed>, EngineError> {
+    open_with(bytes, Arithmetic::F32)
+}
+
+/// [`open`] for a kind of arithmetic.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_with(bytes: &[u8], arithmetic: Arithmetic) -> Result<Arc<Packed>, EngineError> {
     let weights = Weights::parse(bytes, &expected())
         .map_err(|why| EngineError::Model(format!("the model cannot be played: {why}")))?;
-    Ok(Arc::new(Packed::new(&weights)?))
+    Ok(Arc::new(Packed::with(&weights, arithmetic)?))
 }

@@ -2,25 +2,19 @@
 
 use super::file::Weights;
 use super::kernel::{Block, LANES, PANEL, pack};
+use super::matrix::{Arithmetic, Matrix};
 use super::memo::Memo;
 use super::shape::{DURATIONS, OFFSETS, Shape, VELOCITIES};
 use crate::engine::EngineError;
 use crate::music::ROLES;
 
-/// A matrix with its bias, in panels of 64 output rows.
+/// A matrix with its bias in f32, in panels of 64 output rows.
 pub(in crate::engine) struct Affine {
     pub panels: Vec<Block>,
     pub bias: Vec<Block>,
 }
 
 impl Affine {
-    /// From row-major matrices stacked on each other; each is (name of the matrix, name of the bias, rows).
-    fn stacked(weights: &Weights, inputs: usize, parts: &[(String, usize)]) -> Affine {
-        let matrix: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.weight", p.0))).copied().collect();
-        let bias: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.bias", p.0))).copied().collect();
-        Affine::new(inputs, &matrix, &bias)
-    }
-
     /// From a row-major matrix of `inputs` columns and its bias.
     pub fn new(inputs: usize, matrix: &[f32], bias: &[f32]) -> Affine {
         let rows = bias.len();
@@ -38,28 +32,32 @@ impl Affine {
     }
 }
 
-/// One LSTM layer; its inputs are the layer's input followed by its own last output.
-pub(super) struct Layer {
-    pub panels: Vec<Block>,
-    pub bias: Vec<Block>,
-    pub inputs: usize,
+/// From row-major matrices stacked on each other; each is (name of the matrix and its bias, rows).
+fn stacked(weights: &Weights, arithmetic: Arithmetic, inputs: usize, parts: &[(String, usize)]) -> Matrix {
+    let matrix: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.weight", p.0))).copied().collect();
+    let bias: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.bias", p.0))).copied().collect();
+    let rows = bias.len();
+    let row_of = |panel: usize, place: usize| Some(panel * PANEL + place).filter(|row| *row < rows);
+    Matrix::new(
+        arithmetic,
+        rows.div_ceil(PANEL),
+        &[inputs],
+        row_of,
+        |row, k| matrix[row * inputs + k],
+        |row| bias[row],
+    )
 }
 
-impl Layer {
-    fn new(weights: &Weights, layer: usize) -> Layer {
-        let hidden = weights.shape.hidden;
-        let own = if layer == 0 { weights.shape.embed } else { hidden };
-        let get = |name: &str| weights.get(&format!("lstm.{name}_l{layer}"));
-        let (ih, hh, b_ih, b_hh) = (get("weight_ih"), get("weight_hh"), get("bias_ih"), get("bias_hh"));
-        // Lanes 0..16 of a panel are gate i of 16 units, then f, g, o: rows of PyTorch's four stacked matrices.
-        let row_of = |panel: usize, place: usize| Some((place / LANES) * hidden + panel * LANES + place % LANES);
-        let at = |row: usize, k: usize| if k < own { ih[row * own + k] } else { hh[row * hidden + k - own] };
-        Layer {
-            panels: pack(hidden / LANES, own + hidden, row_of, at),
-            bias: pack(hidden / LANES, 1, row_of, |row, _| b_ih[row] + b_hh[row]),
-            inputs: own + hidden,
-        }
-    }
+/// One LSTM layer; its inputs are the layer's input followed by its own last output.
+fn layer(weights: &Weights, arithmetic: Arithmetic, layer: usize) -> Matrix {
+    let hidden = weights.shape.hidden;
+    let own = if layer == 0 { weights.shape.embed } else { hidden };
+    let get = |name: &str| weights.get(&format!("lstm.{name}_l{layer}"));
+    let (ih, hh, b_ih, b_hh) = (get("weight_ih"), get("weight_hh"), get("bias_ih"), get("bias_hh"));
+    // Lanes 0..16 of a panel are gate i of 16 units, then f, g, o: rows of PyTorch's four stacked matrices.
+    let row_of = |panel: usize, place: usize| Some((place / LANES) * hidden + panel * LANES + place % LANES);
+    let at = |row: usize, k: usize| if k < own { ih[row * own + k] } else { hh[row * hidden + k - own] };
+    Matrix::new(arithmetic, hidden / LANES, &[own, hidden], row_of, at, |row| b_ih[row] + b_hh[row])
 }
 
 /// Everything that the live step reads.
@@ -68,25 +66,35 @@ pub struct Packed {
     pub shape: Shape,
     /// Style names; the place in the list is the row.
     pub styles: Vec<String>,
+    /// In which numbers the step multiplies.
+    pub arithmetic: Arithmetic,
     pub(super) features: Vec<f32>,
-    pub(super) layers: Vec<Layer>,
-    pub(super) decide: Affine,
+    pub(super) layers: Vec<Matrix>,
+    pub(super) decide: Matrix,
     pub(super) context: Vec<f32>,
-    pub(super) outs: [Affine; ROLES.len()],
-    pub(super) detail: Affine,
+    pub(super) outs: [Matrix; ROLES.len()],
+    pub(super) detail: Matrix,
     pub(super) sounds: Vec<f32>,
-    pub(super) details: Affine,
+    pub(super) details: Matrix,
     pub(super) velocity_given: Vec<f32>,
     pub(super) offset_given: Vec<f32>,
     pub(super) memo: Memo,
 }
 
 impl Packed {
-    /// Packs weights.
+    /// Packs weights to be multiplied in f32.
     ///
     /// # Errors
     /// When the layers are no multiple of 16 units wide.
     pub fn new(weights: &Weights) -> Result<Packed, EngineError> {
+        Packed::with(weights, Arithmetic::F32)
+    }
+
+    /// Packs weights for a kind of arithmetic.
+    ///
+    /// # Errors
+    /// When the layers are no multiple of 16 units wide.
+    pub fn with(weights: &Weights, arithmetic: Arithmetic) -> Result<Packed, EngineError> {
         let shape = weights.shape;
         if !shape.hidden.is_multiple_of(LANES) {
             return Err(EngineError::Model(format!(
@@ -94,21 +102,24 @@ impl Packed {
                 shape.hidden
             )));
         }
-        let one = |name: &str, rows: usize, inputs: usize| Affine::stacked(weights, inputs, &[(name.to_owned(), rows)]);
+        let one = |name: &str, rows: usize, inputs: usize| {
+            stacked(weights, arithmetic, inputs, &[(name.to_owned(), rows)])
+        };
         let heads = [("duration", DURATIONS), ("velocity", VELOCITIES), ("offset", OFFSETS)];
         Ok(Packed {
             shape,
             styles: weights.card.styles.clone(),
+            arithmetic,
             memo: Memo::new(2 * shape.hidden * shape.layers),
             features: weights.get("features.weight").to_vec(),
-            layers: (0..shape.layers).map(|layer| Layer::new(weights, layer)).collect(),
+            layers: (0..shape.layers).map(|at| layer(weights, arithmetic, at)).collect(),
             decide: one("decide.hidden", shape.decide, shape.hidden),
             context: weights.get("decide.context.weight").to_vec(),
             outs: ROLES
                 .map(|role| one(&format!("decide.out.{}", role.name()), super::shape::classes_of(role), shape.decide)),
             detail: one("detail.hidden", shape.detail, shape.decide),
             sounds: weights.get("detail.context.weight").to_vec(),
-            details: Affine::stacked(weights, shape.detail, &heads.map(|h| (format!("detail.{}", h.0), h.1))),
+            details: stacked(weights, arithmetic, shape.detail, &heads.map(|h| (format!("detail.{}", h.0), h.1))),
             velocity_given: weights.get("detail.velocity_given.weight").to_vec(),
             offset_given: weights.get("detail.offset_given.weight").to_vec(),
         })
@@ -116,10 +127,9 @@ impl Packed {
 
     /// Bytes of all numbers.
     pub fn bytes(&self) -> usize {
-        let affine = |a: &Affine| (a.panels.len() + a.bias.len()) * size_of::<Block>();
-        let layers: usize = self.layers.iter().map(|l| (l.panels.len() + l.bias.len()) * size_of::<Block>()).sum();
-        let heads: usize = self.outs.iter().chain([&self.decide, &self.detail, &self.details]).map(affine).sum();
+        let heads = self.outs.iter().chain([&self.decide, &self.detail, &self.details]);
+        let matrices: usize = self.layers.iter().chain(heads).map(Matrix::bytes).sum();
         let tables = self.features.len() + self.context.len() + self.sounds.len();
-        layers + heads + (tables + self.velocity_given.len() + self.offset_given.len()) * size_of::<f32>()
+        matrices + (tables + self.velocity_given.len() + self.offset_given.len()) * size_of::<f32>()
     }
 }

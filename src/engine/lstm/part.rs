@@ -210,13 +210,17 @@ impl<R: Run> Engine for LstmPart<R> {
 #[cfg(test)]
 mod test {
     use super::*;
-    use crate::engine::lstm::random;
+    use crate::engine::lstm::{ARITHMETICS, Arithmetic, random};
     use crate::engine::{HeardNote, History};
     use crate::music::{Chance, Chord, Key, ROLES, Role};
     use crate::time::{BarMap, StepIndex};
 
     fn packed(seed: u64) -> Arc<Packed> {
-        Arc::new(Packed::new(&random::small(seed).unwrap()).unwrap())
+        packed_with(seed, Arithmetic::F32)
+    }
+
+    fn packed_with(seed: u64, arithmetic: Arithmetic) -> Arc<Packed> {
+        Arc::new(Packed::with(&random::small(seed).unwrap(), arithmetic).unwrap())
     }
 
     /// Plays `steps` sixteenths with a part for each role that hears the others, and returns all notes.
@@ -241,17 +245,20 @@ mod test {
 
     #[test]
     fn every_path_plays_the_same_200_steps() {
-        let mut seen = None;
-        for simd in Simd::all() {
-            // Weights of its own, so that no step is copied from another path's.
-            let packed = packed(1);
-            let mut parts = [0; 4].map(|_| LstmPart::with_simd(packed.clone(), simd));
-            let played = play(&mut parts, 200, |ask| ask.key = Key::parse("G"));
-            assert!(played.iter().flatten().count() > 100);
-            let mut state = EngineState::default();
-            parts[3].save(&mut state);
-            let bits: Vec<u32> = state.0.iter().map(|v| v.to_bits()).collect();
-            assert_eq!(*seen.get_or_insert_with(|| (played.clone(), bits.clone())), (played, bits), "{}", simd.name());
+        for arithmetic in ARITHMETICS {
+            let mut seen = None;
+            for simd in Simd::all() {
+                // Weights of its own, so that no step is copied from another path's.
+                let packed = packed_with(1, arithmetic);
+                let mut parts = [0; 4].map(|_| LstmPart::with_simd(packed.clone(), simd));
+                let played = play(&mut parts, 200, |ask| ask.key = Key::parse("G"));
+                assert!(played.iter().flatten().count() > 100);
+                let mut state = EngineState::default();
+                parts[3].save(&mut state);
+                let bits: Vec<u32> = state.0.iter().map(|v| v.to_bits()).collect();
+                let first = seen.get_or_insert_with(|| (played.clone(), bits.clone()));
+                assert_eq!(*first, (played, bits), "{} {}", arithmetic.name(), simd.name());
+            }
         }
     }
 
@@ -277,7 +284,11 @@ mod test {
 
     #[test]
     fn numbers_that_are_none_are_an_error_and_the_next_step_is_sound_again() {
-        let mut part = LstmPart::new(packed(3));
+        ARITHMETICS.into_iter().for_each(none_is_an_error);
+    }
+
+    fn none_is_an_error(arithmetic: Arithmetic) {
+        let mut part = LstmPart::new(packed_with(3, arithmetic));
         let history = History::new(StepIndex(0));
         let heard = Heard { history: &history, now: &[] };
         let ask = Ask::new(BarMap::default().place(StepIndex(0)), Role::Lead, Chance::new(1));
@@ -310,7 +321,12 @@ mod test {
 
     #[test]
     fn a_step_allocates_nothing_once_warm() {
-        let mut part = LstmPart::new(packed(5));
+        for (arithmetic, simd) in ARITHMETICS.into_iter().flat_map(|a| Simd::all().into_iter().map(move |s| (a, s))) {
+            allocates_nothing(LstmPart::with_simd(packed_with(5, arithmetic), simd));
+        }
+    }
+
+    fn allocates_nothing(mut part: LstmPart) {
         let mut history = History::new(StepIndex(0));
         let mut state = EngineState::default();
         part.save(&mut state);
