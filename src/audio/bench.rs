@@ -5,6 +5,8 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 
 use super::event::{SynthEvent, TimedSynthEvent};
+use super::feed::{SynthFeed, feed};
+use super::null::NullStream;
 use super::sounds::{SOUNDS, sound_named};
 use super::synth::Synth;
 
@@ -52,19 +54,33 @@ pub fn run() -> BenchResult {
     BenchResult { rows, times_real_time: seconds as f64 / begun.elapsed().as_secs_f64() }
 }
 
+/// Sounds that hold, taken in turn: the mixture costs what a band costs.
+fn held(voices: usize) -> impl Iterator<Item = TimedSynthEvent> {
+    const HELD: [&str; 8] = ["bass", "pad", "keys", "organ", "lead", "strings", "brass", "acid"];
+    let sounds = (0u8..).zip(HELD);
+    let sounds = sounds.map(|(slot, name)| SynthEvent::Sound { slot, sound: sound_named(name).unwrap_or(0) });
+    let note = |i: usize| SynthEvent::NoteOn { slot: (i % HELD.len()) as u8, pitch: 40 + i as u8, velocity: 100 };
+    sounds.chain((0..voices).map(note)).map(|event| TimedSynthEvent { at_frame: 0, event })
+}
+
+/// A synth that plays so many voices to nobody in real time, on its own thread, until the stream is dropped.
+///
+/// # Errors
+/// The system's, when it gives no more threads.
+pub fn playing(voices: usize) -> std::io::Result<(NullStream, SynthFeed)> {
+    let (mut feed, source) = feed(RATE_HZ, Instant::now());
+    for event in held(voices) {
+        // A fresh ring has room for all of them.
+        let _ = feed.send(event);
+    }
+    Ok((NullStream::start(source)?, feed))
+}
+
 fn measure(voices: usize, blocks: usize) -> BenchRow {
     let mut synth = Synth::new(RATE_HZ);
-    // Sounds that hold, taken in turn: the mixture costs what a band costs. A refused event would only lower the load.
-    let held = ["bass", "pad", "keys", "organ", "lead", "strings", "brass", "acid"];
-    for (slot, name) in (0u8..).zip(held) {
-        synth.schedule(TimedSynthEvent {
-            at_frame: 0,
-            event: SynthEvent::Sound { slot, sound: sound_named(name).unwrap_or(0) },
-        });
-    }
-    for i in 0..voices {
-        let event = SynthEvent::NoteOn { slot: (i % held.len()) as u8, pitch: 40 + i as u8, velocity: 100 };
-        synth.schedule(TimedSynthEvent { at_frame: 0, event });
+    for event in held(voices) {
+        // A refused event would only lower the load.
+        synth.schedule(event);
     }
     let mut out = [0.0f32; 2 * BLOCK];
     (0..20).for_each(|_| synth.render(&mut out));

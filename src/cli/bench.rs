@@ -1,6 +1,7 @@
 //! `bench`: speed and memory on this machine, as distributions and ratios.
 
 use super::play::FIRST;
+use super::speed;
 use crate::conductor::Fixed;
 use crate::conductor::render::{journal_of, render};
 use crate::conductor::{self, opener};
@@ -39,6 +40,9 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench { name: "step", run: step },
+    Bench { name: "net", run: speed::net },
+    Bench { name: "parity", run: speed::parity },
+    Bench { name: "load", run: speed::load },
     Bench { name: "gan", run: gan },
     Bench { name: "plan", run: plan },
     Bench { name: "taste", run: taste },
@@ -74,7 +78,13 @@ pub fn run(which: &[String], json: bool) -> Result<()> {
     Ok(())
 }
 
-fn figure(bench: &'static str, name: &str, value: f64, unit: &'static str, wanted: Option<&'static str>) -> Figure {
+pub(super) fn figure(
+    bench: &'static str,
+    name: &str,
+    value: f64,
+    unit: &'static str,
+    wanted: Option<&'static str>,
+) -> Figure {
     Figure { bench, name: name.into(), value, unit, wanted }
 }
 

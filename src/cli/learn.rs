@@ -11,6 +11,7 @@ use crate::train::gan;
 use crate::train::gan_eval;
 use crate::train::jsb;
 use crate::train::jsb::recipe::{ChordUse, Recipe};
+use crate::train::live;
 use crate::train::lstm::{self, Config, tune::Origin};
 use crate::train::optim::AdamW;
 use crate::train::report::Report;
@@ -188,6 +189,11 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         return eval_bars(args, model, &bytes);
     }
     let weights = Weights::load(model, &expected())?;
+    if args.live {
+        let loaded = load(&args.data)?;
+        let stop = super::render::stop_flag()?;
+        return print_report(&live::evaluate(&weights, &loaded, split(&args.split), args.steps, &stop)?, args.json);
+    }
     let loaded = load(&args.data)?;
     let stop = super::render::stop_flag()?;
     let options = EvalOptions { split: split(&args.split), ..EvalOptions::default() };
@@ -279,6 +285,8 @@ mod test {
         for bad in ["", " --benchmark jsb17", " --benchmark jsb16 --bars"] {
             assert!(!parses(&format!("ricercar eval --data d{bad}")), "{bad}");
         }
+        assert!(parses("ricercar eval a --data d --live --steps 1000"));
+        assert!(!parses("ricercar eval a --data d --live --bars"));
         assert!(!parses("ricercar eval a --benchmark jsb16 --data d"));
         assert!(parses("ricercar eval --benchmark jsb16 --data d --nets a b --all-keys --split test"));
         assert!(

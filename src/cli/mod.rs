@@ -17,6 +17,7 @@ mod play;
 mod probe;
 mod quiet;
 mod render;
+mod speed;
 mod trial;
 
 use crate::train::jsb;
@@ -97,6 +98,9 @@ pub struct ModelArgs {
     /// Where candle computes.
     #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
     pub device: DeviceArg,
+    /// In which numbers the fused kernel multiplies the LSTM: fewer bits are faster and play other notes.
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
 }
 
 /// How the LSTM is computed.
@@ -107,6 +111,18 @@ pub enum EnginePath {
     Fused,
     /// Plain candle: the oracle, and the way to CUDA.
     Candle,
+}
+
+/// In which numbers the fused kernel multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum PrecisionArg {
+    /// Weights as in the file.
+    #[default]
+    F32,
+    /// Weights in 16 bits.
+    Bf16,
+    /// Weights and inputs in 8 bits.
+    Int8,
 }
 
 /// Where candle computes.
@@ -134,6 +150,7 @@ pub enum Command {
     },
     /// Measure a model on held-out works, beside counting baselines.
     #[command(after_help = "Examples:\n  ricercar eval models/band.safetensors --data ~/midi --json\n  \
+                          ricercar eval models/band.safetensors --data ~/midi --live\n  \
                           ricercar eval --benchmark jsb16 --data ~/jsb-chorales\n\n\
                           A benchmark's file is JSON: {\"train\": [..], \"valid\": [..], \"test\": [..]}, lists of pieces; a piece is a list of\n\
                           steps; a step lists MIDI note numbers (jsb16: soprano, alto, tenor, bass; -1 is a rest). It is looked for in\n\
@@ -167,7 +184,7 @@ pub enum Command {
     /// Measure speed and memory on this machine.
     #[command(after_help = "Example:\n  ricercar bench\n  ricercar bench step plan")]
     Bench {
-        /// Which benches (step, gan, plan, taste, edit, render, audio, screen, train, jack, memory); all by default.
+        /// Which benches (step, net, parity, load, gan, plan, taste, edit, render, audio, screen, train, jack, memory); all by default.
         which: Vec<String>,
         /// For machines.
         #[arg(long)]
@@ -407,7 +424,7 @@ pub struct EvalArgs {
     #[arg(required_unless_present = "benchmark", conflicts_with = "benchmark")]
     pub model: Option<PathBuf>,
     /// In place of a model: what counting alone reaches on a public benchmark, on its own valid and test splits.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["bars", "windows", "list"], value_parser = benchmarks())]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bars", "windows", "list", "live", "steps"], value_parser = benchmarks())]
     pub benchmark: Option<String>,
     /// Nets of that benchmark to be scored beside, on its valid split; with `--split test` on both.
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "benchmark")]
@@ -419,10 +436,10 @@ pub struct EvalArgs {
     #[arg(long, required_unless_present = "controls", num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
     /// What the model does when it is asked, control by control, played through the whole instrument; needs no data.
-    #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list", "data"])]
+    #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list", "data", "live", "steps"])]
     pub controls: bool,
     /// Whether styles that are asked for come out, and blends lie between them: by a classifier fitted to the train split.
-    #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list"])]
+    #[arg(long, conflicts_with_all = ["benchmark", "bars", "split", "windows", "list", "live", "steps"])]
     pub styles: bool,
     /// Which works are scored.
     #[arg(long, default_value = "valid", value_parser = ["train", "valid", "test"])]
@@ -436,6 +453,12 @@ pub struct EvalArgs {
     /// Which list of windows: 2 asks what 1 did not, while a corpus has such windows. For one last look after choices were made.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub list: u64,
+    /// Bits a note of the live step in f32, bf16 and int8, told the style, in place of the training net's.
+    #[arg(long, conflicts_with = "bars")]
+    pub live: bool,
+    /// About how many steps of the split the live step is scored on.
+    #[arg(long, value_name = "COUNT", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: u64,
     /// For machines.
     #[arg(long)]
     pub json: bool,

@@ -1,8 +1,9 @@
 //! `ricercar [SCRIPT]`: the performance, with or without the screen.
 
-use super::{EnginePath, ModelArgs, PlayArgs};
+use super::{EnginePath, ModelArgs, PlayArgs, PrecisionArg};
 use crate::conductor::Fixed;
 use crate::engine::Models;
+use crate::engine::lstm::Arithmetic;
 use crate::message::{Command, Notice, Severity};
 use crate::script::{SETS, Shipped};
 use crate::steer::{OutSpec, When};
@@ -22,7 +23,12 @@ impl ModelArgs {
     pub fn load(&self) -> Result<crate::engine::Models> {
         let candle = self.engine == EnginePath::Candle;
         let cuda = self.device == super::DeviceArg::Cuda;
-        Ok(models::load(models::Choice { file: self.model.as_deref(), candle, cuda })?)
+        let arithmetic = match self.precision {
+            PrecisionArg::F32 => Arithmetic::F32,
+            PrecisionArg::Bf16 => Arithmetic::Bf16,
+            PrecisionArg::Int8 => Arithmetic::Int8,
+        };
+        Ok(models::load(models::Choice { file: self.model.as_deref(), candle, cuda, arithmetic })?)
     }
 }
 
@@ -195,4 +201,26 @@ fn show(stage: &Stage, args: &PlayArgs, text: String, learning: Option<&Learning
         println!("Unsaved text was kept in {}", path.display());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod test {
+    use super::super::Cli;
+    use clap::Parser;
+
+    fn loads(line: &str) -> Result<(), String> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|e| e.to_string())?;
+        cli.play.model.load().map(drop).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_precision_is_chosen_for_the_fused_kernel_alone() {
+        for good in ["", " --precision f32", " --precision bf16", " --precision int8"] {
+            assert_eq!(loads(&format!("ricercar set.rhai{good}")), Ok(()));
+        }
+        let candle = loads("ricercar set.rhai --engine candle --precision int8").unwrap_err();
+        assert_eq!(candle, "--precision int8 is for the fused kernel; leave --engine candle out, or --precision");
+        let unknown = loads("ricercar set.rhai --precision int4").unwrap_err();
+        assert!(unknown.contains("'int4'") && unknown.contains("f32, bf16, int8"), "{unknown}");
+    }
 }

@@ -13,6 +13,8 @@ pub struct Percentiles {
     pub p50_us: f64,
     /// 99 of 100 are below.
     pub p99_us: f64,
+    /// 999 of 1000 are below.
+    pub p999_us: f64,
     /// None is above.
     pub max_us: f64,
 }
@@ -30,16 +32,17 @@ pub struct StepFigures {
     pub notes: u64,
 }
 
-pub(super) fn empty() -> Result<Histogram<u64>, EngineError> {
+pub(in crate::engine) fn empty() -> Result<Histogram<u64>, EngineError> {
     Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)
         .map_err(|e| EngineError::Other(format!("no histogram: {e}")))
 }
 
-pub(super) fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
+pub(in crate::engine) fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
     let us = |nanos: u64| nanos as f64 / 1000.0;
     Percentiles {
         p50_us: us(histogram.value_at_quantile(0.5)),
         p99_us: us(histogram.value_at_quantile(0.99)),
+        p999_us: us(histogram.value_at_quantile(0.999)),
         max_us: us(histogram.max()),
     }
 }

@@ -70,6 +70,16 @@ impl<'a> Prepared<'a> {
         Prepared { style_row: Some(row), ..self }
     }
 
+    /// Where a step stands in its bar.
+    pub(super) fn place(&self, step: u32) -> Place {
+        self.map.place(StepIndex(u64::from(step)))
+    }
+
+    /// Rows and weights of the style that is told.
+    pub(super) fn style(&self, told: &Told) -> Vec<(u32, f32)> {
+        self.style_row.filter(|_| told.style).map(|row| (row, 1.0)).into_iter().collect()
+    }
+
     /// Steps on which bars begin.
     pub fn bar_starts(&self) -> impl Iterator<Item = u32> + '_ {
         self.bars.iter().map(|b| b.start)
@@ -199,15 +209,14 @@ impl Builder {
         let mut history = History::new(StepIndex(u64::from(first)));
         let end = cut.start.saturating_add(rows.steps as u32).min(piece.steps);
         let mut notes = piece.notes_between(first, end).iter().peekable();
-        let style: Vec<(u32, f32)> =
-            prepared.style_row.filter(|_| cut.told.style).map(|row| (row, 1.0)).into_iter().collect();
+        let style = prepared.style(&cut.told);
         for step in first..end {
             self.now.clear();
             while let Some(note) = notes.next_if(|n| n.step == step) {
                 self.now.push(HeardNote { role: note.role, note: transposed(note.role, note.note, cut.shift) });
             }
             if step >= cut.start {
-                let place = prepared.map.place(StepIndex(u64::from(step)));
+                let place = prepared.place(step);
                 let scene = Scene::of(&history, &place);
                 let conditions = conditions(prepared, cut, place, &style);
                 let row = rows.row(window, (step - cut.start) as usize);
@@ -324,7 +333,8 @@ pub fn choices(now: &[HeardNote], role: Role) -> Vec<(usize, StepNote)> {
     chosen
 }
 
-fn conditions<'s>(prepared: &Prepared, cut: &Cut, place: Place, style: &'s [(u32, f32)]) -> Conditions<'s> {
+/// What the net is told at a place of a cut.
+pub(super) fn conditions<'s>(prepared: &Prepared, cut: &Cut, place: Place, style: &'s [(u32, f32)]) -> Conditions<'s> {
     let (piece, told) = (prepared.piece, &cut.told);
     let step = place.step.0 as u32;
     let next = piece.chords.partition_point(|c| c.0 <= step);

@@ -22,6 +22,7 @@ pub mod gan_eval;
 mod gradients;
 pub mod jsb;
 pub mod kernel;
+pub mod live;
 pub mod lstm;
 mod memory;
 pub mod metrics;

@@ -2,7 +2,7 @@
 
 use super::library::Library;
 use crate::engine::gan::{self, EarOpener};
-use crate::engine::lstm::{self, kernel::Simd};
+use crate::engine::lstm::{self, Arithmetic, kernel::Simd};
 use crate::engine::{EngineError, Models};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Choice<'a> {
     pub candle: bool,
     /// On an NVIDIA GPU.
     pub cuda: bool,
+    /// In which numbers the fused kernel multiplies the LSTM.
+    pub arithmetic: Arithmetic,
 }
 
 /// Bytes of the model that a choice means.
@@ -44,6 +46,12 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
     if choice.cuda && !choice.candle {
         return Err(EngineError::Model("--device cuda computes with candle; add --engine candle".into()));
     }
+    if choice.candle && choice.arithmetic != Arithmetic::F32 {
+        return Err(EngineError::Model(format!(
+            "--precision {} is for the fused kernel; leave --engine candle out, or --precision",
+            choice.arithmetic.name()
+        )));
+    }
     let named = |error: EngineError| match choice.file {
         Some(path) => EngineError::Model(format!("{}: {error}", path.display())),
         None => error,
@@ -62,7 +70,7 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
         let device = lstm::device(choice.cuda)?;
         models.candle = Some(lstm::open_candle(band, &device).map_err(named)?);
     } else {
-        models.lstm = Some(lstm::open(band).map_err(named)?);
+        models.lstm = Some(lstm::open_with(band, choice.arithmetic).map_err(named)?);
     }
     models.ear = models.gan.as_ref().map(ear);
     Ok(models)

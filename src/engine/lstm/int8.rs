@@ -288,9 +288,9 @@ mod test {
             let rows = panel(inputs, |row, k| w[row * inputs + k], &x);
             for (row, seen) in rows.iter().enumerate() {
                 let exact: f32 = (0..inputs).map(|k| w[row * inputs + k] * x[k]).sum::<f32>() + 0.25;
-                // Each factor is off by at most half a 127th of the largest, so a product by at most a 127th.
-                assert!((seen - exact).abs() < inputs as f32 / 127.0, "{inputs} row {row}: {seen} {exact}");
-                assert!((seen - exact).abs() < 4e-3 * (inputs as f32).sqrt(), "{inputs} row {row}: {seen} {exact}");
+                // Each factor is off by at most 1/254, and the errors of many products cancel for the most part.
+                let bound = 0.01 * (inputs as f32).sqrt();
+                assert!((seen - exact).abs() < bound, "{inputs} row {row}: {seen} {exact}");
             }
         }
     }

@@ -174,7 +174,8 @@ mod test {
             if are_halves { super::super::half::to_f32(super::super::half::from_f32(x)) } else { x }
         };
         let row_of = |panel: usize, place: usize| Some(panel * PANEL + place).filter(|row| *row < 89);
-        let matrix = Matrix::new(arithmetic, 2, &[12, 25], row_of, |row, k| number(row * 37 + k), |row| row as f32 * 0.01);
+        let matrix =
+            Matrix::new(arithmetic, 2, &[12, 25], row_of, |row, k| number(row * 37 + k), |row| row as f32 * 0.01);
         let x: Vec<f32> = (0..37).map(|k| chance.unit(Purpose::Pitch, k, 0) - 0.5).collect();
         let mut seen: Option<Vec<f32>> = None;
         for simd in Simd::all() {

@@ -11,6 +11,7 @@
 //!
 //! Not here: what the rows of the tables mean (`token`), gradients (`train`).
 
+pub mod bench;
 pub mod candle;
 pub mod file;
 mod guided;
@@ -23,8 +24,7 @@ mod memo;
 mod narrow;
 pub mod net;
 pub(in crate::engine) mod packed;
-#[cfg(test)]
-mod parity;
+pub mod parity;
 mod part;
 pub mod random;
 mod run;

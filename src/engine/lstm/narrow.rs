@@ -42,7 +42,8 @@ fn halves_plain(panel: &[Halves], x: &[f32], sums: &mut Rows) {
 fn halves_avx2(panel: &[Halves], x: &[f32], sums: &mut Rows) {
     use std::arch::x86_64::*;
     // SAFETY: a panel's sums are 8 registers' worth of f32; loads and stores need no alignment.
-    let mut acc: [__m256; 8] = std::array::from_fn(|r| unsafe { _mm256_loadu_ps(sums.as_flattened()[8 * r..].as_ptr()) });
+    let mut acc: [__m256; 8] =
+        std::array::from_fn(|r| unsafe { _mm256_loadu_ps(sums.as_flattened()[8 * r..].as_ptr()) });
     for (w, x) in panel.iter().zip(x) {
         let x = _mm256_set1_ps(*x);
         for (acc, w) in acc.iter_mut().zip(w.0.as_flattened().as_chunks::<8>().0) {

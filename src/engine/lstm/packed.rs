@@ -38,14 +38,7 @@ fn stacked(weights: &Weights, arithmetic: Arithmetic, inputs: usize, parts: &[(S
     let bias: Vec<f32> = parts.iter().flat_map(|p| weights.get(&format!("{}.bias", p.0))).copied().collect();
     let rows = bias.len();
     let row_of = |panel: usize, place: usize| Some(panel * PANEL + place).filter(|row| *row < rows);
-    Matrix::new(
-        arithmetic,
-        rows.div_ceil(PANEL),
-        &[inputs],
-        row_of,
-        |row, k| matrix[row * inputs + k],
-        |row| bias[row],
-    )
+    Matrix::new(arithmetic, rows.div_ceil(PANEL), &[inputs], row_of, |row, k| matrix[row * inputs + k], |row| bias[row])
 }
 
 /// One LSTM layer; its inputs are the layer's input followed by its own last output.
@@ -102,9 +95,8 @@ impl Packed {
                 shape.hidden
             )));
         }
-        let one = |name: &str, rows: usize, inputs: usize| {
-            stacked(weights, arithmetic, inputs, &[(name.to_owned(), rows)])
-        };
+        let one =
+            |name: &str, rows: usize, inputs: usize| stacked(weights, arithmetic, inputs, &[(name.to_owned(), rows)]);
         let heads = [("duration", DURATIONS), ("velocity", VELOCITIES), ("offset", OFFSETS)];
         Ok(Packed {
             shape,
@@ -125,11 +117,16 @@ impl Packed {
         })
     }
 
+    /// Bytes of the matrices that a step streams.
+    pub fn matrix_bytes(&self) -> usize {
+        let heads = self.outs.iter().chain([&self.decide, &self.detail, &self.details]);
+        self.layers.iter().chain(heads).map(Matrix::bytes).sum()
+    }
+
     /// Bytes of all numbers.
     pub fn bytes(&self) -> usize {
-        let heads = self.outs.iter().chain([&self.decide, &self.detail, &self.details]);
-        let matrices: usize = self.layers.iter().chain(heads).map(Matrix::bytes).sum();
         let tables = self.features.len() + self.context.len() + self.sounds.len();
-        matrices + (tables + self.velocity_given.len() + self.offset_given.len()) * size_of::<f32>()
+        let given = self.velocity_given.len() + self.offset_given.len();
+        self.matrix_bytes() + (tables + given) * size_of::<f32>()
     }
 }
