@@ -222,3 +222,28 @@ fn baselines_count_what_the_net_decides() {
     assert_eq!((fitted.notes, fitted.steps, flat.notes), (2 * 80, 2 * 256, 2 * 80));
     assert!(fitted.per_note() < 0.25 * flat.per_note());
 }
+
+#[test]
+fn the_live_step_needs_the_bits_that_the_training_net_needs() {
+    let (corpus, stop) = (corpus(), AtomicBool::new(false));
+    let weights = crate::engine::lstm::random::random(32, 2, 3).unwrap();
+    let options = EvalOptions { split: Split::Valid, baselines: false, threads: 1 };
+    let trained = eval::lstm(&weights, &corpus, &options, &stop).unwrap();
+    let live = super::live::evaluate(&weights, &corpus, Split::Valid, 1_000_000, &stop).unwrap();
+    assert_eq!((live.steps, live.pieces.0), (trained.steps, live.pieces.1));
+    let exact = trained.rows[0].tally.all();
+    for (row, bound) in live.rows.iter().zip([1e-4, 0.05, 0.05]) {
+        let bits = row.tally.all();
+        let counted = |b: &super::score::Bits| (b.notes, b.steps, b.velocity_notes, b.offset_notes);
+        assert_eq!(counted(&bits), counted(&exact), "{}", row.precision);
+        for (a, b) in [
+            (bits.choice, exact.choice),
+            (bits.duration, exact.duration),
+            (bits.velocity, exact.velocity),
+            (bits.offset, exact.offset),
+        ] {
+            assert!((a - b).abs() / exact.notes as f64 <= bound, "{}: {a} {b}", row.precision);
+        }
+    }
+    assert!(live.to_string().contains("int8"));
+}
