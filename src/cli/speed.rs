@@ -9,6 +9,7 @@ use crate::engine::{self, engine_named};
 use crate::wiring::models;
 use anyhow::{Context, Result, anyhow};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 fn band() -> Result<Weights> {
     Weights::parse(models::BAND, &lstm::expected()).map_err(|why| anyhow!("the built-in model cannot be used: {why}"))
@@ -65,9 +66,11 @@ impl Drop for Spin<'_> {
     }
 }
 
-/// Steps of the band beside a synth of 16 voices that plays in real time, with every other core busy.
+/// Steps of the band, one every few milliseconds, beside a synth of 16 voices that plays in real time, with every other core busy.
 pub fn load(figures: &mut Vec<Figure>) -> Result<()> {
     const VOICES: usize = 16;
+    const STEPS: u64 = 4000;
+    const PAUSE: Duration = Duration::from_millis(4);
     let kind = engine_named("lstm").context("this build has no LSTM engine")?;
     let others = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).max(1));
     let stop = AtomicBool::new(false);
@@ -84,7 +87,7 @@ pub fn load(figures: &mut Vec<Figure>) -> Result<()> {
         for arithmetic in ARITHMETICS {
             let models = models::load(models::Choice { arithmetic, ..models::Choice::default() })?;
             let blocks = feed.callbacks();
-            let band = engine::bench::step(&mut || (kind.open)(&models), 10_000)?.band;
+            let band = engine::bench::paced(&mut || (kind.open)(&models), STEPS, PAUSE)?.band;
             let name = format!("{}, a step of the band", arithmetic.name());
             figures.push(figure("load", &format!("{name}, p50"), band.p50_us, "us", None));
             figures.push(figure("load", &format!("{name}, p99"), band.p99_us, "us", None));

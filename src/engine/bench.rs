@@ -4,7 +4,7 @@ use super::{Ask, Engine, EngineError, EngineState, Heard, HeardNote, History};
 use crate::music::{Chance, Key, ROLES, StepNotes};
 use crate::time::{BarMap, StepIndex};
 use hdrhistogram::Histogram;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Times in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,12 +55,28 @@ pub fn step(
     open: &mut dyn FnMut() -> Result<Box<dyn Engine>, EngineError>,
     steps: u64,
 ) -> Result<StepFigures, EngineError> {
+    paced(open, steps, Duration::ZERO)
+}
+
+/// [`step`] with a pause before each step of the band: a thread that sleeps now and then, as the conductor's does, is not
+/// scheduled like one that never does.
+///
+/// # Errors
+/// Those of the engine.
+pub fn paced(
+    open: &mut dyn FnMut() -> Result<Box<dyn Engine>, EngineError>,
+    steps: u64,
+    pause: Duration,
+) -> Result<StepFigures, EngineError> {
     let (mut part_ns, mut band_ns, mut snapshot_ns) = (empty()?, empty()?, empty()?);
     let mut parts = ROLES.iter().map(|_| open()).collect::<Result<Vec<_>, _>>()?;
     let (bars, mut history, mut state) = (BarMap::default(), History::new(StepIndex(0)), EngineState::default());
     let (mut notes, mut now) = (0, Vec::with_capacity(64));
     for index in 0..steps {
         now.clear();
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
         let mut band = 0;
         for (role, part) in ROLES.into_iter().zip(&mut parts) {
             let mut ask = Ask::new(bars.place(StepIndex(index)), role, Chance::new(1).fold(role as u64));
