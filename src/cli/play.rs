@@ -96,7 +96,7 @@ fn learning(args: &PlayArgs, stage: &Stage, library: Arc<Library>) -> Option<Lea
     if args.learn.is_none() && args.follow.is_none() {
         return None;
     }
-    let run = args.follow.clone().unwrap_or_else(|| PathBuf::from(super::RUN_FOLDER));
+    let run = args.follow.clone().unwrap_or_else(|| PathBuf::from(super::train_args::RUN_FOLDER));
     let course = Course { run, learn: args.learn.clone(), from: args.model.model.clone() };
     let started = Learning::start(course, library, stage.commands.clone(), stage.say.clone());
     started

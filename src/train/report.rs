@@ -8,8 +8,6 @@ use std::path::PathBuf;
 
 /// One piece of news from a run; its `Display` is one line, except that of a picture.
 #[derive(Clone, Debug, PartialEq)]
-// One report lives at a time, on the stack of whoever prints it.
-#[expect(clippy::large_enum_variant)]
 pub enum Report {
     /// Files read so far.
     Loading {

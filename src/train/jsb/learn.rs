@@ -337,6 +337,6 @@ impl<S: Feed> Run<'_, S> {
 
     fn save(&mut self, path: &Path) -> Result<(), TrainError> {
         self.state.updates = self.optimiser.updates;
-        checkpoint::write(path, &[(self.net.vars(), &self.optimiser)], &self.state).map_err(TrainError::Write)
+        checkpoint::write(path, &[(self.net.vars(), &self.optimiser)], &[], &self.state).map_err(TrainError::Write)
     }
 }

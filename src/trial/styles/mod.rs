@@ -39,8 +39,19 @@ pub struct StyleReport {
     pub chance: f64,
     /// For each style: share of played chunks that are told as it.
     pub by_style: Vec<f64>,
-    /// Blends: two styles, the mean probability of the second one (of both) at each weight, Kendall's tau of the two.
-    pub blends: Vec<(String, String, Vec<f64>, f64)>,
+    /// Blends of neighbours.
+    pub blends: Vec<Blend>,
+}
+
+/// A blend of two styles.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Blend {
+    /// The styles.
+    pub styles: [String; 2],
+    /// Mean probability of the second one, of both, at each of its weights.
+    pub second: Vec<f64>,
+    /// Kendall's tau of weight and probability: 1 when it rises throughout.
+    pub tau: f64,
 }
 
 struct Style<'a> {
@@ -95,13 +106,7 @@ pub fn run(corpus: &Corpus, takes: u64, open: Open, say: &mut dyn FnMut(&str)) -
 }
 
 /// Neighbouring styles of the list are blended, those with the same band and metre.
-fn blends(
-    family: Family,
-    styles: &[Style],
-    told: &Classifier,
-    takes: u64,
-    open: Open,
-) -> Result<Vec<(String, String, Vec<f64>, f64)>, String> {
+fn blends(family: Family, styles: &[Style], told: &Classifier, takes: u64, open: Open) -> Result<Vec<Blend>, String> {
     let mut all = Vec::new();
     for (a, pair) in styles.windows(2).enumerate().filter(|(_, p)| p[0].roles == p[1].roles && p[0].metre == p[1].metre)
     {
@@ -116,7 +121,7 @@ fn blends(
             means.push(chunks.iter().map(second).sum::<f64>() / chunks.len().max(1) as f64);
         }
         let tau = kendall(&means);
-        all.push((pair[0].name.to_owned(), pair[1].name.to_owned(), means, tau));
+        all.push(Blend { styles: [&pair[0], &pair[1]].map(|s: &Style| s.name.to_owned()), second: means, tau });
     }
     Ok(all)
 }
@@ -234,8 +239,8 @@ impl Display for StyleReport {
         )?;
         let each: Vec<String> = self.styles.iter().zip(&self.by_style).map(|(s, a)| format!("{s} {a:.2}")).collect();
         writeln!(f, "{}", each.join(", "))?;
-        for (a, b, means, tau) in &self.blends {
-            let means: Vec<String> = means.iter().map(|m| format!("{m:.2}")).collect();
+        for Blend { styles: [a, b], second, tau } in &self.blends {
+            let means: Vec<String> = second.iter().map(|m| format!("{m:.2}")).collect();
             writeln!(f, "{:<28}{}   tau {tau:.2}", format!("{a} to {b}"), means.join("  "))?;
         }
         Ok(())
