@@ -81,3 +81,26 @@ fn a_wav_file_has_the_length_of_the_music_and_sound_in_it() {
     assert_eq!((stats.frames, stats.late_events), (120_000, 0));
     assert!(stats.peak > 0.05);
 }
+
+#[test]
+fn a_set_may_name_the_model_file_of_a_part() {
+    use ricercar::wiring::library::Library;
+    let folder = std::env::temp_dir().join(format!("ricercar-render-model-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let model = folder.join("model.safetensors");
+    random::random(16, 1, 9).unwrap().save(&model, ricercar::engine::lstm::Precision::F16).unwrap();
+    let hash = ricercar::corpus::fnv(&std::fs::read(&model).unwrap());
+    let play = |name: &str| {
+        let models = Models { files: Some(Arc::new(Library::default()).opener()), ..Models::default() };
+        let set = format!("let lead = part(\"lead\").role(\"lead\").engine(\"euclid\").engine({name:?});");
+        render(&journal_of("set", &set, 1), opener(models), &mut ScriptHost::new(), 4, |_| true).unwrap()
+    };
+    let path = model.display();
+    let (plain, hashed) = (play(&format!("lstm:{path}")), play(&format!("lstm:{path}#{hash:016x}")));
+    let other = play(&format!("lstm:{path}#{:016x}", hash + 1));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let bytes = |r: &Rendered| midi::write(&r.midi("set"));
+    assert!(bytes(&plain) == bytes(&hashed) && plain.notices.is_empty() && plain.engine_faults == 0);
+    assert!(bytes(&other) != bytes(&plain) && other.notes_on() > 0, "the part keeps the engine it had");
+    assert!(other.notices.iter().any(|n| n.text.contains("not the one that was played")), "{:?}", other.notices);
+}
