@@ -110,8 +110,8 @@ mod test {
         let line: Vec<(u64, f64)> = (0..=20).map(|i| (i * 10, 5.0 - i as f64 * 0.2)).collect();
         let plot = Curves { line: &line, marks: &[(200, 3.0)] }.plot(11, 3).unwrap();
         assert_eq!((plot.range, plot.span), ((1.0, 5.0), (0, 200)));
-        assert_eq!(plot.rows, ["⠑⠢⢄        ", "   ⠑⠢⢄    ◆", "      ⠑⠢⢄⡀ "].map(String::from), "{plot}");
-        assert!(plot.to_string().starts_with("   5.000 ┤⠑⠢⢄\n"));
+        assert_eq!(plot.rows, ["⠑⠢⢄⡀       ", "   ⠈⠑⠤⢄⡀  ◆", "       ⠈⠑⠢⢄"].map(String::from), "{plot}");
+        assert!(plot.to_string().starts_with("   5.000 ┤⠑⠢⢄⡀\n"));
     }
 
     #[test]

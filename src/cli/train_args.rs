@@ -193,7 +193,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["bars", "windows", "list", "live", "steps"], value_parser = benchmarks())]
     pub benchmark: Option<String>,
     /// Nets of that benchmark to be scored beside, on its valid split; with `--split test` on both.
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "benchmark")]
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "benchmark", conflicts_with = "model")]
     pub nets: Vec<PathBuf>,
     /// Those nets in all keys that fit, too: averaged.
     #[arg(long, requires = "nets")]

@@ -132,7 +132,7 @@ pub fn choose(logits: &mut [f32], draw: Draw, unit: f32) -> Option<usize> {
 /// What is taken from some pitches goes to the others: whether there is a note stays the model's choice, so that a high register or
 /// a strict key moves a part and does not silence it.
 pub fn steer(logits: &mut [f32], ask: &Ask, chosen: usize, after: usize, sounding: u128) {
-    let own = mass(&logits[after + 1..]);
+    let own = mass(logits.get(after + 1..).unwrap_or(&[]));
     let full = chosen >= usize::from(ask.polyphony.max(1)).min(crate::limits::NOTES_PER_STEP);
     let silent = ask.density().is_some_and(|d| d <= 0.0);
     for (class, logit) in logits.iter_mut().enumerate().skip(END + 1) {
