@@ -98,8 +98,9 @@ impl Live {
                 kernel::add_row(*simd, x, row, weight);
             }
         }
+        let backward = packed.turn();
         for (at, layer) in packed.layers.iter().enumerate() {
-            layer.cell(*simd, &inputs[at], scratch, &mut cells[at], output);
+            layer.cell(*simd, &inputs[at], scratch, &mut cells[at], output, backward);
             let own = layer.inputs() - hidden;
             inputs[at][own..].copy_from_slice(output);
             if let Some(next) = inputs.get_mut(at + 1) {

@@ -151,12 +151,15 @@ impl Matrix {
     }
 
     /// One step of an LSTM layer of `c.len()` units (a multiple of 16): `x` is the input and then the layer's own last
-    /// output; `c` goes on to its next value, `h` becomes the output.
-    pub fn cell(&self, simd: Simd, x: &[f32], scratch: &mut Scratch, c: &mut [f32], h: &mut [f32]) {
+    /// output; `c` goes on to its next value, `h` becomes the output. Panels do not depend on each other: `backward` takes
+    /// them from the last to the first, with the same result.
+    pub fn cell(&self, simd: Simd, x: &[f32], scratch: &mut Scratch, c: &mut [f32], h: &mut [f32], backward: bool) {
         self.take(simd, x, scratch);
-        let cells = c.as_chunks_mut::<LANES>().0.iter_mut().zip(h.as_chunks_mut::<LANES>().0);
-        for (panel, (c, h)) in cells.enumerate() {
-            kernel::gates(simd, &self.sums(simd, panel, x, scratch), c, h);
+        let (c, h) = (c.as_chunks_mut::<LANES>().0, h.as_chunks_mut::<LANES>().0);
+        let last = c.len().min(h.len());
+        for panel in 0..last {
+            let panel = if backward { last - 1 - panel } else { panel };
+            kernel::gates(simd, &self.sums(simd, panel, x, scratch), &mut c[panel], &mut h[panel]);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::memo::Memo;
 use super::shape::{DURATIONS, OFFSETS, Shape, VELOCITIES};
 use crate::engine::EngineError;
 use crate::music::ROLES;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A matrix with its bias in f32, in panels of 64 output rows.
 pub(in crate::engine) struct Affine {
@@ -72,9 +73,16 @@ pub struct Packed {
     pub(super) velocity_given: Vec<f32>,
     pub(super) offset_given: Vec<f32>,
     pub(super) memo: Memo,
+    turn: AtomicBool,
 }
 
 impl Packed {
+    /// Every other step goes through the layers' panels backwards: the weights are a little larger than a core's cache, and what
+    /// was read last is still there. Where a step goes changes no bit of it.
+    pub(super) fn turn(&self) -> bool {
+        self.turn.fetch_xor(true, Ordering::Relaxed)
+    }
+
     /// Packs weights to be multiplied in f32.
     ///
     /// # Errors
@@ -103,6 +111,7 @@ impl Packed {
             styles: weights.card.styles.clone(),
             arithmetic,
             memo: Memo::new(2 * shape.hidden * shape.layers),
+            turn: AtomicBool::new(false),
             features: weights.get("features.weight").to_vec(),
             layers: (0..shape.layers).map(|at| layer(weights, arithmetic, at)).collect(),
             decide: one("decide.hidden", shape.decide, shape.hidden),
