@@ -203,6 +203,9 @@ pub enum Command {
         /// Where to write: .mid or .wav.
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
+        /// How models are computed: as they were when it was played, for the same notes.
+        #[command(flatten)]
+        model: ModelArgs,
     },
     /// Print a model's probabilities on made-up steps as JSON, for comparison with the same net in another framework.
     #[command(hide = true, after_help = "Example:\n  ricercar probe mine/model.safetensors --steps 200")]
@@ -261,7 +264,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         None => play::play(&cli.play),
         Some(Command::Eval(args)) => learn::eval(&args),
         Some(Command::Render(args)) => render::run(&args),
-        Some(Command::Replay { journal, bars, out }) => render::replay(&journal, bars, &out),
+        Some(Command::Replay { journal, bars, out, model }) => render::replay(&journal, bars, &out, &model),
         Some(Command::Check { script }) => check::run(script.as_deref()),
         Some(Command::Bench { which, json }) => bench::run(&which, json),
         Some(Command::Probe { model, steps }) => probe::run(&model, steps),

@@ -1,7 +1,7 @@
 //! `render`, `replay`: a set or a journal becomes a file.
 
-use super::RenderArgs;
 use super::play::set_of;
+use super::{ModelArgs, RenderArgs};
 use crate::conductor::render::{Rendered, Until, journal_of, render_until};
 use crate::conductor::{Fixed, Journal, opener};
 use crate::engine::Models;
@@ -11,8 +11,8 @@ use crate::midi;
 use crate::script::ScriptHost;
 use crate::steer::ProgramLoader;
 use crate::time::StepIndex;
+use crate::wiring::DEFAULT_SEED;
 use crate::wiring::loader::Loader;
-use crate::wiring::{DEFAULT_SEED, models};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub fn run(args: &RenderArgs) -> Result<()> {
 }
 
 /// `ricercar replay`.
-pub fn replay(journal: &Path, bars: Option<u64>, path: &Path) -> Result<()> {
+pub fn replay(journal: &Path, bars: Option<u64>, path: &Path, model: &ModelArgs) -> Result<()> {
     let format = format_of(path)?;
     let size = std::fs::metadata(journal).with_context(|| format!("{} cannot be read", journal.display()))?.len();
     if size > JOURNAL_BYTES {
@@ -75,7 +75,7 @@ pub fn replay(journal: &Path, bars: Option<u64>, path: &Path) -> Result<()> {
     }
     let text = std::fs::read_to_string(journal).with_context(|| format!("{} cannot be read", journal.display()))?;
     let entries = Journal::from_text(&text).map_err(|why| anyhow::anyhow!("{}: {why}", journal.display()))?;
-    let models = models::load(models::Choice::default())?;
+    let models = model.load()?;
     // What the command line fixed then stands over the scripts now. But sound can only be made of what plays on the synth: a
     // WAV file is of the outputs that the scripts name.
     let Fixed { out, seed } = entries.fixed().clone();

@@ -93,19 +93,20 @@ fn two_renders_are_the_same_bytes() {
     }
 }
 
-/// Plays some bars, with a seed of the command line (the one that is also the default) and a change of the file on the
-/// way: the notes of the take, and those of its replay.
-fn take_and_replay() -> [Vec<Note>; 2] {
-    let folder = Folder::new("replay");
+/// Plays some bars of a set, with a seed of the command line (the one that is also the default) and a change of the file on the
+/// way: the notes of the take, and those of its replay. `how` is said to both.
+fn take_and_replay(name: &str, text: &str, how: &[&str]) -> [Vec<Note>; 2] {
+    let folder = Folder::new(name);
     let [set, take, journal, again] = ["set.rhai", "take.mid", "night.journal", "again.mid"].map(|f| folder.file(f));
-    std::fs::write(&set, SET).unwrap();
+    std::fs::write(&set, text).unwrap();
     let bars = BARS.to_string();
     let args = ["--no-tui", "--audio", "none", "--out", "none", "--seed", "1", "--bars", bars.as_str()];
-    let mut playing = program(&args, &[("--record", &take), ("--journal", &journal), ("", &set)]).spawn().unwrap();
+    let mut playing =
+        program(&[&args, how].concat(), &[("--record", &take), ("--journal", &journal), ("", &set)]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
-    std::fs::write(&set, format!("{SET}drums.mute();\nlead.register = 0.9;\n")).unwrap();
+    std::fs::write(&set, format!("{text}drums.mute();\nlead.register = 0.9;\n")).unwrap();
     assert!(playing.wait().unwrap().success());
-    run(&["replay"], &[("", &journal), ("-o", &again)]);
+    run(&[&["replay"], how].concat(), &[("", &journal), ("-o", &again)]);
     let journal = std::fs::read_to_string(&journal).unwrap();
     println!("{} steps were late", journal.matches("missed").count());
     // The last notes of a take are cut when it ends, wherever the player was by then.
@@ -116,11 +117,19 @@ fn take_and_replay() -> [Vec<Note>; 2] {
 
 #[test]
 fn a_replay_gives_the_notes_of_the_take() {
-    let [take, again] = take_and_replay();
+    let [take, again] = take_and_replay("replay", SET, &[]);
     assert!(take.len() > 30, "{} notes", take.len());
     let missing: Vec<_> = take.iter().filter(|n| !again.contains(n)).take(8).collect();
     let added: Vec<_> = again.iter().filter(|n| !take.contains(n)).take(8).collect();
     assert!(take == again, "only played: {missing:?}; only replayed: {added:?}");
+}
+
+#[test]
+fn a_take_in_eight_bits_is_replayed_in_eight_bits() {
+    let text = SET.replace("role(\"lead\").engine(\"euclid\")", "role(\"lead\").engine(\"lstm\")");
+    let [take, again] = take_and_replay("replay-int8", &text, &["--precision", "int8"]);
+    assert!(take.iter().filter(|n| n.0.contains("lead")).count() > 3, "{take:?}");
+    assert!(take == again, "played {take:?}; replayed {again:?}");
 }
 
 #[test]
