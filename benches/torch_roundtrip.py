@@ -49,7 +49,7 @@ def torch_side(model, out, steps, ours):
             self.decide.out = nn.ModuleDict({r: nn.Linear(decide, rows(f"decide.out.{r}")) for r in roles})
             self.detail = nn.Module()
             self.detail.hidden = nn.Linear(decide, detail)
-            self.detail.context = nn.Embedding(rows("detail.context"), detail)
+            self.detail.context = nn.EmbeddingBag(rows("detail.context"), detail, mode="sum")
             for head in ("duration", "velocity", "offset"):
                 setattr(self.detail, head, nn.Linear(detail, rows(f"detail.{head}")))
             self.detail.velocity_given = nn.Embedding(*shapes["detail.velocity_given.weight"])
@@ -67,7 +67,7 @@ def torch_side(model, out, steps, ours):
             for h, step in zip(top, steps):
                 for d in step["decisions"]:
                     a = F.gelu(self.decide.hidden(h) + self.bag(self.decide.context, d["context"], [d["row"]]), approximate="tanh")
-                    v = F.gelu(self.detail.hidden(a) + self.detail.context.weight[d["sound"]], approximate="tanh")
+                    v = F.gelu(self.detail.hidden(a) + self.bag(self.detail.context, d["manner"]), approximate="tanh")
                     answers.append([
                         self.decide.out[d["role"]](a)[0],
                         self.detail.duration(v)[0],

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Training speed: the band net here against the same net in PyTorch on the CPU, in turns, one thread each.
+"""Training speed: the band net here against the same net in PyTorch on the CPU, 2 x 256 and 2 x 512, in turns, one thread each.
 
     benches/torch_train.py [--rounds 5] [--env DIR] [--ours COMMAND]
 
@@ -17,13 +17,20 @@ import sys
 import tempfile
 import venv
 
-FEATURES, CONTEXT, SOUNDS = 961, 1228, 277
+FEATURES, CONTEXT, MANNER = 961, 1228, 450
 EMBED, DECIDE, DETAIL = 96, 256, 128
-STEP_IDS, SHARED_IDS, BATCH, WINDOW, HIDDEN, UPDATES = 40, 24, 32, 128, 256, 5
+STEP_IDS, SHARED_IDS, DETAIL_IDS, BATCH, WINDOW, UPDATES = 40, 24, 17, 32, 128, 5
+
+
+HIDDENS = (256, 512)
 
 
 def torch_side():
-    """One measurement in this process, which runs inside the environment: the child of `main`."""
+    """One measurement of each size in this process, which runs inside the environment: the child of `main`."""
+    print(json.dumps([torch_net(hidden) for hidden in HIDDENS]))
+
+
+def torch_net(hidden):
     import time
     import torch
     from torch import nn
@@ -31,7 +38,7 @@ def torch_side():
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    rows, hidden = BATCH * WINDOW, HIDDEN
+    rows = BATCH * WINDOW
 
     class Net(nn.Module):
         def __init__(self):
@@ -42,7 +49,7 @@ def torch_side():
             self.context = nn.EmbeddingBag(CONTEXT, DECIDE, mode="sum")
             self.out = nn.ModuleList([nn.Linear(DECIDE, 89) for _ in range(3)])
             self.detail = nn.Linear(DECIDE, DETAIL)
-            self.sound = nn.Embedding(SOUNDS, DETAIL)
+            self.manner = nn.EmbeddingBag(MANNER, DETAIL, mode="sum")
             self.heads = nn.ModuleList([nn.Linear(DETAIL, n) for n in (11, 16, 15)])
             self.given = nn.ModuleList([nn.Embedding(12, 16), nn.Embedding(16, 15)])
 
@@ -59,7 +66,7 @@ def torch_side():
                 logits = out(a[first:end]).masked_fill(b["mask"][first:end], -1e9)
                 loss = loss + F.cross_entropy(logits, b["class"][first:end], reduction="sum")
                 first = end
-            v = F.gelu(self.detail(a[b["note"]]) + self.sound(b["sound"]), approximate="tanh")
+            v = F.gelu(self.detail(a[b["note"]]) + self.manner(b["manner"], per_sample_weights=b["manner_w"]), approximate="tanh")
             logits = [head(v) for head in self.heads]
             logits[1] = logits[1] + self.given[0](b["duration"])
             logits[2] = logits[2] + self.given[1](b["velocity"])
@@ -85,7 +92,7 @@ def torch_side():
         "own": ints(CONTEXT, 4 * rows, 2), "own_w": torch.ones(4 * rows, 2),
         "ends": ends, "class": classes,
         "mask": (index > 0) & (index <= last[:, None]),
-        "note": torch.arange(rows, 3 * rows, 2), "sound": ints(SOUNDS, rows),
+        "note": torch.arange(rows, 3 * rows, 2), "manner": ints(MANNER, rows, DETAIL_IDS), "manner_w": torch.ones(rows, DETAIL_IDS),
         "duration": ints(11, rows), "velocity": ints(16, rows), "offset": ints(15, rows),
     }
     net = Net()
@@ -102,7 +109,7 @@ def torch_side():
             wall.append(time.perf_counter() - began)
             cpu.append(time.process_time() - cpu_began)
     middle = lambda x: rows / sorted(x)[len(x) // 2]
-    print(json.dumps({"steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": loss.item(), "torch": torch.__version__}))
+    return {"steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": loss.item(), "torch": torch.__version__}
 
 
 def measure(command, environment):
@@ -110,9 +117,9 @@ def measure(command, environment):
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     seen = json.loads(done.stdout)
-    if isinstance(seen, list):
+    if "bench" in seen[0]:
         values = [figure["value"] for figure in seen if figure["bench"] == "train"]
-        seen = {"steps_per_s": values[0], "steps_per_cpu_s": values[1]}
+        seen = [{"steps_per_s": wall, "steps_per_cpu_s": cpu} for wall, cpu in zip(values[::2], values[1::2])]
     return seen
 
 
@@ -148,11 +155,15 @@ def main():
         for turn in range(args.rounds):
             for name, command in sides.items():
                 seen[name].append(measure(command, environment))
-                one = seen[name][-1]
-                print(f"round {turn + 1} {name:5} {one['steps_per_cpu_s']:8.0f} steps/cpu-s {one['steps_per_s']:8.0f} steps/s", flush=True)
-        for kind in ("steps_per_cpu_s", "steps_per_s"):
-            middle = {name: sorted(x[kind] for x in runs)[len(runs) // 2] for name, runs in seen.items()}
-            print(f"{kind}: ours {middle['ours']:.0f}, torch {seen['torch'][0]['torch']} {middle['torch']:.0f}, ratio {middle['ours'] / middle['torch']:.2f}")
+                for hidden, one in zip(HIDDENS, seen[name][-1]):
+                    rates = f"{one['steps_per_cpu_s']:8.0f} steps/cpu-s {one['steps_per_s']:8.0f} steps/s"
+                    print(f"round {turn + 1} {name:5} 2 x {hidden} {rates}", flush=True)
+        version = seen["torch"][0][0]["torch"]
+        for size, hidden in enumerate(HIDDENS):
+            for kind in ("steps_per_cpu_s", "steps_per_s"):
+                middle = {name: sorted(x[size][kind] for x in runs)[len(runs) // 2] for name, runs in seen.items()}
+                ratio = middle["ours"] / middle["torch"]
+                print(f"2 x {hidden}, {kind}: ours {middle['ours']:.0f}, torch {version} {middle['torch']:.0f}, ratio {ratio:.2f}")
     finally:
         if not args.env:
             shutil.rmtree(folder, ignore_errors=True)

@@ -255,10 +255,13 @@ fn screen(figures: &mut Vec<Figure>) -> Result<()> {
 }
 
 fn training(figures: &mut Vec<Figure>) -> Result<()> {
-    let speed = train::bench::run(&train::bench::Load::default())?;
-    figures.push(figure("train", "2 x 256, batch 32 x 128, one thread", speed.steps_per_s, "steps/s", None));
-    if let Some(cpu) = speed.steps_per_cpu_s {
-        figures.push(figure("train", "the same, by processor time", cpu, "steps/s", None));
+    for hidden in [256, 512] {
+        let speed = train::bench::run(&train::bench::Load { hidden, ..Default::default() })?;
+        let name = format!("2 x {hidden}, batch 32 x 128, one thread");
+        figures.push(figure("train", &name, speed.steps_per_s, "steps/s", None));
+        if let Some(cpu) = speed.steps_per_cpu_s {
+            figures.push(figure("train", "the same, by processor time", cpu, "steps/s", None));
+        }
     }
     Ok(())
 }

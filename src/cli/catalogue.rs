@@ -7,7 +7,7 @@ use crate::output::{self, OUTPUTS};
 use crate::script::FAMILIES;
 use crate::steer::CONTROLS;
 use crate::ui::{Catalogue, HelpTopic, OutputChoice, SetChoice};
-use crate::wiring::sets;
+use crate::wiring::{models, sets};
 use std::sync::Arc;
 
 /// Everything the screen may list.
@@ -16,7 +16,7 @@ pub fn catalogue() -> Catalogue {
         help: help(),
         outputs: Arc::new(outputs),
         sets: Arc::new(|| sets::list().into_iter().map(|(path, doc)| SetChoice { path, doc }).collect()),
-        models: vec!["band (built in)".into()],
+        models: models::BUILT_IN.iter().map(|m| format!("{} (built in)", m.name)).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::engine::lstm::{Weights, expected};
 use crate::train::eval::{self, EvalOptions};
 use crate::train::gan;
 use crate::train::gan_eval;
+use crate::train::groove;
 use crate::train::jsb;
 use crate::train::jsb::recipe::{ChordUse, Recipe};
 use crate::train::live;
@@ -16,7 +17,7 @@ use crate::train::lstm::{self, Config, tune::Origin};
 use crate::train::optim::AdamW;
 use crate::train::report::Report;
 use crate::wiring::models;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
         hidden: args.hidden.unwrap_or(256),
         from: from.map(Arc::new),
         style: args.style.clone(),
+        keep_styles: args.keep_styles,
         heads: args.heads,
         patience: args.patience,
         rate: args.rate as f32,
@@ -79,13 +81,9 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
 
 /// The model that fine-tuning begins with: a file, or the built-in one by its name.
 fn origin(model: &Path) -> Result<Origin> {
-    let is_built_in = model == Path::new(BAND_NAME) && !model.exists();
-    let bytes = models::bytes(Some(model).filter(|_| !is_built_in))?;
+    let bytes = models::bytes(Some(model))?;
     Ok(Origin::parse(&model.display().to_string(), &bytes)?)
 }
-
-/// The built-in band LSTM's name.
-const BAND_NAME: &str = "band";
 
 /// `ricercar train gan`.
 pub fn train_gan(args: &GanArgs) -> Result<()> {
@@ -134,6 +132,8 @@ pub fn train_benchmark(args: &BenchmarkArgs) -> Result<()> {
         sizes: jsb::learn::Sizes { hidden: args.hidden, decide: args.decide, ..defaults.sizes },
         dropout: args.dropout as f32,
         thinning: args.thinning as f32,
+        weight_drop: args.weight_drop as f32,
+        teachers: args.teachers.clone(),
         rate: args.rate as f32,
         batch: args.batch,
         window: args.window,
@@ -165,7 +165,13 @@ fn load(dirs: &[PathBuf]) -> Result<Corpus> {
 /// `ricercar eval`.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     if let Some(benchmark) = args.benchmark.as_deref().and_then(jsb::named) {
-        let judged = jsb::Judged { nets: args.nets.clone(), all_keys: args.all_keys, test: args.split == "test" };
+        let judged = jsb::Judged {
+            nets: args.nets.clone(),
+            all_keys: args.all_keys,
+            adapt: args.adapt.map(|rate| rate as f32),
+            orders: args.orders as usize,
+            test: args.split == "test",
+        };
         return print_report(&jsb::evaluate(benchmark, &args.data, &judged)?, args.json);
     }
     if args.controls {
@@ -188,7 +194,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if args.bars {
         return eval_bars(args, model, &bytes);
     }
-    let weights = Weights::load(model, &expected())?;
+    let weights = Weights::parse(&bytes, &expected())
+        .map_err(|why| anyhow!("{} is no model that this build can play: {why}", model.display()))?;
     if args.live {
         let loaded = load(&args.data)?;
         let stop = super::render::stop_flag()?;
@@ -196,6 +203,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let loaded = load(&args.data)?;
     let stop = super::render::stop_flag()?;
+    if args.drums {
+        return print_report(&groove::evaluate(&weights, &loaded, split(&args.split), &stop)?, args.json);
+    }
     let options = EvalOptions { split: split(&args.split), ..EvalOptions::default() };
     print_report(&eval::lstm(&weights, &loaded, &options, &stop)?, args.json)
 }

@@ -6,7 +6,7 @@ use crate::engine::lstm::file;
 use crate::output;
 use crate::wiring::models;
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `ricercar ports`.
 pub fn ports() -> Result<()> {
@@ -50,14 +50,21 @@ fn devices() {
 
 /// `ricercar models`.
 pub fn models(files: &[PathBuf]) -> Result<()> {
-    card("band (built in)", models::BAND)?;
+    for model in models::BUILT_IN {
+        card(&format!("{} (built in): {}", model.name, model.doc), model.bytes)?;
+    }
     let shipped = std::fs::read_dir("models").into_iter().flatten().flatten().map(|e| e.path());
     let shipped: Vec<PathBuf> = shipped.filter(|p| p.extension().is_some_and(|e| e == "safetensors")).collect();
-    for path in files.iter().chain(shipped.iter().filter(|p| !p.ends_with("band.safetensors"))) {
+    for path in files.iter().chain(shipped.iter().filter(|p| !is_built_in(p))) {
         let bytes = std::fs::read(path).with_context(|| format!("the model {} cannot be read", path.display()))?;
         card(&path.display().to_string(), &bytes).with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// True for the file that a built-in model was made of.
+fn is_built_in(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| models::BUILT_IN.iter().any(|m| stem == m.name))
 }
 
 fn card(name: &str, bytes: &[u8]) -> Result<()> {

@@ -91,8 +91,8 @@ pub struct PlayArgs {
 /// Which model, and how it is computed.
 #[derive(Debug, Args, Clone, Default)]
 pub struct ModelArgs {
-    /// Model file for engine "lstm" in place of the built-in one.
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// Model for engine "lstm": a file, or a built-in one (`band`, `small`) [default: band].
+    #[arg(long, value_name = "FILE|NAME")]
     pub model: Option<PathBuf>,
     /// How the LSTM is computed: own fused kernel, or plain candle.
     #[arg(long, value_enum, default_value_t = EnginePath::Fused)]

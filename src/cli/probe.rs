@@ -4,14 +4,14 @@ use crate::engine::lstm::kernel::Simd;
 use crate::engine::lstm::shape::{DURATIONS, VELOCITIES};
 use crate::engine::lstm::{Live, open};
 use crate::music::{Chance, Purpose, ROLES};
-use crate::token::{Bag, DECISION_ROWS, STEP_ROWS};
+use crate::token::{Bag, DECISION_ROWS, DETAIL_ROWS, STEP_ROWS};
 use crate::wiring::models;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Rows that a made-up step and a made-up decision name.
-const ROWS: [usize; 2] = [40, 24];
+/// Rows that a made-up step, a decision and a detail name.
+const ROWS: [usize; 3] = [40, 24, 17];
 
 /// Prints JSON: for every step the rows that it names with their weights, and for each role a decision's rows and the
 /// probabilities of all its classes and of the details of one note.
@@ -31,13 +31,12 @@ pub fn run(model: &Path, steps: u64) -> Result<()> {
             live.begin(&context);
             let row = below(step, at + 900, DECISION_ROWS);
             let choice = probabilities(live.decide(role, row));
-            // A row of (role, pitch): drums have the kit's first ones.
-            let sound = if role.is_pitched() { 13 + below(step, at + 901, 264) } else { below(step, at + 901, 13) };
+            let manner = bag(|i| below(step, at + 910 + i, DETAIL_ROWS), ROWS[2]);
             let duration = below(step, at + 902, DURATIONS as u32) as usize;
             let velocity = below(step, at + 903, VELOCITIES as u32) as usize;
-            live.begin_detail(sound as usize);
+            live.begin_detail(&manner);
             decisions.push(json!({
-                "role": role.name(), "context": rows(&context), "row": row, "choice": choice, "sound": sound,
+                "role": role.name(), "context": rows(&context), "row": row, "choice": choice, "manner": rows(&manner),
                 "duration": duration, "velocity": velocity, "durations": probabilities(live.durations()),
                 "velocities": probabilities(live.velocities(duration)), "offsets": probabilities(live.offsets(velocity)),
             }));

@@ -69,6 +69,12 @@ pub struct BenchmarkArgs {
     /// Share of rows that are left out of what the net is told.
     #[arg(long, default_value_t = 0.2)]
     pub thinning: f64,
+    /// Nets of this benchmark that are distilled into the new one: it learns their average beside the pieces.
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub teachers: Vec<PathBuf>,
+    /// Share of the recurrent weights that is left out.
+    #[arg(long, default_value_t = 0.0)]
+    pub weight_drop: f64,
     /// Share of a weight that is taken off at a learning rate of 1.
     #[arg(long, default_value_t = 0.2)]
     pub decay: f64,
@@ -100,6 +106,9 @@ pub struct TrainArgs {
     /// Style of all pieces, as scripts will call it [default when fine-tuning: the name of the folder].
     #[arg(long, value_name = "NAME")]
     pub style: Option<String>,
+    /// When fine-tuning: pieces keep the styles of their folders, as far as the model knows them.
+    #[arg(long, requires = "from", conflicts_with = "style")]
+    pub keep_styles: bool,
     /// When fine-tuning: first updates, which change only the style's row and the heads; later ones change everything at a tenth
     /// of the rate.
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
@@ -198,6 +207,12 @@ pub struct EvalArgs {
     /// Those nets in all keys that fit, too: averaged.
     #[arg(long, requires = "nets")]
     pub all_keys: bool,
+    /// Those nets while they learn from what they have guessed, too: steps of this rate after each stretch of a piece.
+    #[arg(long, requires = "nets", value_name = "RATE", num_args = 0..=1, default_missing_value = "0.00012")]
+    pub adapt: Option<f64>,
+    /// Orders of listing a step that are averaged, for nets that learned with any order.
+    #[arg(long, requires = "nets", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=24))]
+    pub orders: u64,
     /// Folders of MIDI files, or of a benchmark's file.
     #[arg(long, required_unless_present = "controls", num_args = 1.., value_name = "DIR")]
     pub data: Vec<PathBuf>,
@@ -222,6 +237,9 @@ pub struct EvalArgs {
     /// Bits a note of the live step in f32, bf16 and int8, told the style, in place of the training net's.
     #[arg(long, conflicts_with = "bars")]
     pub live: bool,
+    /// How hard drummers strike and how far off the grid: the model's errors on performed drums beside what counting reaches.
+    #[arg(long, conflicts_with_all = ["benchmark", "bars", "windows", "list", "controls", "styles", "live", "steps"])]
+    pub drums: bool,
     /// About how many steps of the split the live step is scored on.
     #[arg(long, value_name = "COUNT", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,

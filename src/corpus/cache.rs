@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"RICERCA\0";
 /// To be raised whenever reading, roles, quantising or harmony change.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 /// Largest cache file that is read.
 const CACHE_BYTES: u64 = 1 << 30;
 
@@ -106,6 +106,7 @@ fn put_text(out: &mut Vec<u8>, text: &[u8]) {
 
 fn put_sheet(out: &mut Vec<u8>, sheet: &Sheet) {
     out.extend_from_slice(&sheet.steps.to_le_bytes());
+    out.extend_from_slice(&sheet.bpm.to_le_bytes());
     for count in [sheet.dropped.effects, sheet.dropped.outside_kit, sheet.dropped.doubled] {
         out.extend_from_slice(&count.to_le_bytes());
     }
@@ -169,7 +170,7 @@ fn decode(bytes: &[u8]) -> Option<BTreeMap<Stamp, Outcome>> {
         let path = PathBuf::from(r.text()?);
         let stamp = Stamp { path, size: r.u64()?, changed: r.u64()? };
         let outcome = match r.array::<1>()?[0] {
-            1 => Ok(r.list(31, take_sheet)?),
+            1 => Ok(r.list(35, take_sheet)?),
             _ => Err(r.text()?),
         };
         Some((stamp, outcome))
@@ -179,6 +180,7 @@ fn decode(bytes: &[u8]) -> Option<BTreeMap<Stamp, Outcome>> {
 
 fn take_sheet(r: &mut Reader) -> Option<Sheet> {
     let steps = r.u32()?;
+    let bpm = f32::from_le_bytes(r.array()?);
     let dropped = Dropped { effects: r.u32()?, outside_kit: r.u32()?, doubled: r.u32()? };
     let [flags, tonic, scale] = r.array()?;
     let key = match tonic {
@@ -207,7 +209,7 @@ fn take_sheet(r: &mut Reader) -> Option<Sheet> {
         Some(GridNote { step, role: *ROLES.get(usize::from(role))?, note })
     })?;
     let [has_velocity, is_performed, is_metre_assumed] = [1, 2, 4].map(|bit| flags & bit > 0);
-    Some(Sheet { steps, metres, has_velocity, is_performed, key, chords, notes, dropped, is_metre_assumed })
+    Some(Sheet { steps, metres, bpm, has_velocity, is_performed, key, chords, notes, dropped, is_metre_assumed })
 }
 
 #[cfg(test)]
@@ -220,6 +222,7 @@ mod test {
         let note = StepNote { offset_ticks: -7, ..StepNote::new(60, 99, 5) };
         let sheet = Sheet {
             steps: 32,
+            bpm: 93.5,
             metres: vec![(0, Metre::FOUR_FOUR), (16, Metre::new(7, 16).unwrap())],
             has_velocity: true,
             is_performed: false,

@@ -154,6 +154,7 @@ fn pieces(found: &Found, sheets: Vec<Sheet>) -> Result<Vec<Piece>, String> {
         split,
         steps: sheet.steps,
         metres: sheet.metres,
+        bpm: sheet.bpm,
         roles: ROLES.map(|role| sheet.notes.iter().any(|n| n.role == role)),
         has_velocity: sheet.has_velocity,
         is_performed: sheet.is_performed,

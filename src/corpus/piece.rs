@@ -44,6 +44,8 @@ pub struct Piece {
     pub steps: u32,
     /// Bar-line steps and the metres that hold from there, first at 0.
     pub metres: Vec<(u32, Metre)>,
+    /// Tempo at the start, quarter notes a minute.
+    pub bpm: f32,
     /// Which roles have notes.
     pub roles: [bool; 4],
     /// True when velocities differ, so that they can be learned from.

@@ -17,6 +17,8 @@ pub struct Sheet {
     pub steps: u32,
     /// Metres by bar line.
     pub metres: Vec<(u32, Metre)>,
+    /// Tempo at the start, quarter notes a minute.
+    pub bpm: f32,
     /// Velocities differ.
     pub has_velocity: bool,
     /// Offsets are human.
@@ -65,6 +67,7 @@ pub fn understand(file: &MidiFile) -> Result<Vec<Sheet>, String> {
     let whole = Sheet {
         steps: bars.steps,
         metres: bars.metres.clone(),
+        bpm: file.tempos.first().map_or(120.0, |t| t.1.get() as f32),
         has_velocity: parts.iter().any(|p| velocities(&p.notes) >= 4),
         is_performed: is_performed(file, &bars, shift),
         notes,
@@ -126,6 +129,7 @@ impl Sheet {
         Sheet {
             steps: to - from,
             metres: cut_changes(&self.metres, from, to),
+            bpm: self.bpm,
             has_velocity: self.has_velocity,
             is_performed: self.is_performed,
             notes: notes.collect(),

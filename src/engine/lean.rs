@@ -14,7 +14,7 @@ const REPEAT_PULL: f32 = 4.0;
 /// What insisting gives to the odds of a note where there was one a bar ago, and takes where there was none, in nats.
 const PLACE_PULL: f32 = 3.0;
 /// What syncopation takes from or gives to the odds of a note while too few or too many are syncopated, in nats.
-const SYNCOPATION_PULL: f32 = 4.0;
+const SYNCOPATION_PULL: f32 = 5.0;
 /// What each note that is missing to the wanted number adds to the odds of one more, in nats.
 const POLYPHONY_PULL: f32 = 2.5;
 /// Notes that each role usually starts together, to turn notes into onsets.
@@ -39,6 +39,11 @@ impl Lean {
             Some(r) => scene.lags[1].pitched[r],
             None => scene.lags[1].drums,
         };
+        let (density, syncopation) =
+            (ask.density().filter(|d| d.is_finite()), ask.syncopation.filter(|s| s.is_finite()));
+        if sound(ask.repeat) == 0.0 && density.is_none() && syncopation.is_none() {
+            return Lean { first: 0.0, bar_ago };
+        }
         let bar = Bar::of(heard.history, &ask.place, role);
         // A silent bar is no model for the next one: it would never end.
         let place = match (bar_ago != 0, bar.had_notes) {
@@ -46,8 +51,8 @@ impl Lean {
             (false, true) => -PLACE_PULL * sound(ask.repeat),
             (false, false) => 0.0,
         };
-        let pace = ask.density().filter(|d| d.is_finite()).map_or(0.0, |d| bar.pace(d, ask));
-        let syncopation = ask.syncopation.filter(|s| s.is_finite()).map_or(0.0, |s| {
+        let pace = density.map_or(0.0, |d| bar.pace(d, ask));
+        let syncopation = syncopation.map_or(0.0, |s| {
             let missing = s.clamp(0.0, 1.0) * (bar.recent as f32 + 1.0) - bar.tied as f32 - 0.5;
             SYNCOPATION_PULL * (2.0 * missing).clamp(-1.0, 1.0) * bar.off_beat(&ask.place)
         });

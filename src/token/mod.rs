@@ -1,7 +1,7 @@
 //! Token: the band's steps as numbers for a net.
 //!
 //! Owns: [`Scene`] (what stands out in the history at a step), the input groups of a step ([`step_features`]) and of a
-//! decision inside it ([`decision_features`]), the classes that are chosen ([`classes`]), the measures of density and
+//! decision inside it ([`decision_features`]) and of a chosen note's detail ([`detail_features`]), the classes that are chosen ([`classes`]), the measures of density and
 //! register, and the [`fingerprint`] of all these tables.
 //! Called from: the conductor thread (through `engine::lstm`) and the trainer: the same functions, so that what was
 //! trained is what is played.
@@ -18,6 +18,7 @@ mod bag;
 pub mod classes;
 mod decisions;
 mod features;
+mod manner;
 mod measure;
 mod scene;
 
@@ -29,13 +30,14 @@ pub use decisions::{
 pub use features::{
     Conditions, STEP_GROUPS, STEP_ROWS, STYLE as STEP_STYLE, STYLE_ROWS, scene_features, step_features,
 };
+pub use manner::{DETAIL_GROUPS, DETAIL_ROWS, detail_features};
 pub use measure::{density, onsets, register};
 pub use scene::Scene;
 
 /// A number that changes whenever a table or a class changes: 16 hexadecimal digits (FNV-1a over names and row counts).
 pub fn fingerprint() -> String {
     let mut text = String::new();
-    for group in STEP_GROUPS.iter().chain(DECISION_GROUPS) {
+    for group in STEP_GROUPS.iter().chain(DECISION_GROUPS).chain(DETAIL_GROUPS) {
         text.push_str(&format!("{}:{};", group.name, group.rows));
     }
     text.push_str(&format!(

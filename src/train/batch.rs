@@ -170,7 +170,7 @@ struct RoleLists {
     classes: RoleTargets,
     owners: Vec<u32>,
     note_decision: Vec<u32>,
-    sounds: Vec<u32>,
+    manner: Bags,
     details: DetailTargets,
 }
 
@@ -224,7 +224,7 @@ impl Builder {
                 self.step_bags[row].0.extend_from_slice(&self.bag.ids);
                 self.step_bags[row].1.extend_from_slice(&self.bag.weights);
                 if step >= cut.start + cut.unscored {
-                    self.step(row as u32, window as u32, piece, &scene, &conditions);
+                    self.step(row as u32, window as u32, piece, &history, &scene, &conditions);
                 }
             }
             history.push(&self.now);
@@ -232,7 +232,15 @@ impl Builder {
     }
 
     /// Decisions and details of every role that is present in the piece.
-    fn step(&mut self, row: u32, window: u32, piece: &Piece, scene: &Scene, conditions: &Conditions) {
+    fn step(
+        &mut self,
+        row: u32,
+        window: u32,
+        piece: &Piece,
+        history: &History,
+        scene: &Scene,
+        conditions: &Conditions,
+    ) {
         for role in ROLES.into_iter().filter(|r| piece.roles[r.index()]) {
             let others = &self.now[..self.now.partition_point(|h| h.role < role)];
             token::decision_base(scene, conditions, role, others, &mut self.bag);
@@ -254,7 +262,9 @@ impl Builder {
                 lists.classes.weight.push(1.0);
                 lists.owners.push(window);
                 if let Some((class, note)) = chosen.get(i) {
-                    lists.note(role, *class, note, piece);
+                    let now = i.checked_sub(1).map(|i| &chosen[i].1).or(others.last().map(|h| &h.note));
+                    token::detail_features(history, &conditions.place, role, *class, now, &mut self.bag);
+                    lists.note(role, note, &self.bag, piece);
                     last = *class;
                     self.own_rows.extend(token::note_row(role, note.pitch));
                 }
@@ -280,7 +290,7 @@ impl Builder {
             owners.decisions.extend(lists.owners.iter().map(|w| (*w, ROLES[r])));
             owners.notes.extend(lists.note_decision.iter().map(|d| (lists.owners[*d as usize], ROLES[r])));
             note_decision.extend(lists.note_decision.iter().map(|d| d + decisions));
-            lists.sounds.iter().for_each(|row| notes.own.push(&[*row], &[1.0]));
+            notes.own.append(&lists.manner);
             details.duration.extend_from_slice(&lists.details.duration);
             details.velocity.extend_from_slice(&lists.details.velocity);
             details.offset.extend_from_slice(&lists.details.offset);
@@ -308,10 +318,10 @@ impl Builder {
 }
 
 impl RoleLists {
-    fn note(&mut self, role: Role, class: usize, note: &StepNote, piece: &Piece) {
+    fn note(&mut self, role: Role, note: &StepNote, manner: &Bag, piece: &Piece) {
         let duration = if role.is_pitched() { classes::duration_class(note.duration_steps) } else { DURATIONS };
         self.note_decision.push(self.classes.class.len() as u32 - 1);
-        self.sounds.push(classes::sound_row(role, class) as u32);
+        self.manner.push(&manner.ids, &manner.weights);
         self.details.duration.push(duration as u8);
         self.details.velocity.push(classes::velocity_class(note.velocity) as u8);
         self.details.offset.push(classes::offset_class(note.offset_ticks) as u8);

@@ -8,7 +8,7 @@ use super::optim::{AdamW, Optimiser};
 use super::report::TrainError;
 use crate::engine::lstm::Shape;
 use crate::music::{Chance, Purpose};
-use crate::token::{DECISION_ROWS, STEP_ROWS, classes};
+use crate::token::{DECISION_ROWS, DETAIL_ROWS, STEP_ROWS, classes};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,6 +61,8 @@ impl std::fmt::Display for Speed {
 const STEP_IDS: usize = 40;
 /// Rows that a role's decisions share.
 const SHARED_IDS: usize = 24;
+/// Rows of a note's detail.
+const DETAIL_IDS: usize = 17;
 
 /// Measures updates of the band net.
 ///
@@ -70,12 +72,12 @@ pub fn run(load: &Load) -> Result<Speed, TrainError> {
     super::memory::keep();
     let threads = load.threads.clamp(1, load.batch.max(1));
     let pool = Pool::new(threads).map_err(|e| TrainError::Setting(format!("no threads for training: {e}")))?;
-    let shape = Shape::new(STEP_ROWS as usize, DECISION_ROWS as usize, load.hidden, 2);
+    let shape = Shape::band(load.hidden, 2);
     let net = Net::new(shape, Chance::new(1), &pool)?;
     let rows = Rows { shards: threads, steps: load.window, batch: (load.batch / threads).max(1) };
     let batch = made_up(rows);
     let mut optimiser = Optimiser::new(net.vars())?;
-    let noise = Noise { chance: Chance::new(2), update: 0, input: 0.0, hidden: 0.0 };
+    let noise = Noise { chance: Chance::new(2), update: 0, input: 0.0, hidden: 0.0, recurrent: 0.0 };
     let (mut wall, mut cpu, mut loss) = (Vec::new(), Vec::new(), 0.0);
     for i in 0..=load.updates.max(1) {
         let (began, cpu_began) = (Instant::now(), cpu_seconds());
@@ -148,7 +150,8 @@ fn made_up(rows: Rows) -> Batch {
                 targets.last.push(last);
                 if class > 0 {
                     note_decision.push(targets.class.len() as u32 - 1);
-                    notes.own.push(&[below(classes::SOUND_ROWS)], &ones);
+                    let ids: Vec<u32> = (0..DETAIL_IDS).map(|_| below(DETAIL_ROWS as usize)).collect();
+                    notes.own.push(&ids, &[1.0; DETAIL_IDS]);
                     details.duration.push(below(classes::DURATIONS.len()) as u8);
                     details.velocity.push(below(classes::VELOCITY_CLASSES) as u8);
                     details.offset.push(below(classes::OFFSET_CLASSES) as u8);

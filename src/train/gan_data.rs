@@ -96,6 +96,7 @@ pub(super) mod test {
             split: Split::Valid,
             steps: bars * metre.bar_steps(),
             metres: vec![(0, metre)],
+            bpm: 120.0,
             roles: ROLES.map(|role| notes.iter().any(|n| n.role == role)),
             has_velocity: true,
             is_performed: false,

@@ -3,7 +3,7 @@
 use super::net::{Batch, Net, Noise};
 use super::ops::*;
 use super::stock;
-use crate::engine::lstm::shape::{BAND, CHOSEN_ROWS, DURATIONS, classes_of};
+use crate::engine::lstm::shape::{BAND, DURATIONS, classes_of};
 use crate::engine::lstm::{Card, Oracle, Shape};
 use crate::music::{Chance, Purpose, ROLES};
 use candle_core::{Device, Tensor};
@@ -13,6 +13,7 @@ use std::sync::Arc;
 const SHAPE: Shape = Shape {
     features: 23,
     context: 19,
+    manner: 17,
     embed: 7,
     hidden: 32,
     layers: 2,
@@ -60,7 +61,7 @@ fn nonsense(rows: Rows, chance: Chance) -> Batch {
                     notes.product_row.push(notes.group.len() as u32);
                     notes.group.push(notes.group.len() as u32);
                     notes.shared.push(&[], &[]);
-                    notes.own.push(&[below(CHOSEN_ROWS) as u32], &[1.0]);
+                    list(&mut notes.own, 3, SHAPE.manner, &mut below);
                     details.duration.push(if r == 0 { DURATIONS as u8 } else { below(DURATIONS) as u8 });
                     details.velocity.push(below(16) as u8);
                     details.offset.push(below(15) as u8);
@@ -81,7 +82,7 @@ fn nonsense(rows: Rows, chance: Chance) -> Batch {
     }
 }
 
-const SILENT: Noise = Noise { chance: Chance { seed: 1 }, update: 3, input: 0.0, hidden: 0.0 };
+const SILENT: Noise = Noise { chance: Chance { seed: 1 }, update: 3, input: 0.0, hidden: 0.0, recurrent: 0.0 };
 
 fn net(threads: usize) -> Net {
     Net::new(SHAPE, Chance::new(5), &Pool::new(threads).unwrap()).unwrap()
@@ -136,7 +137,7 @@ fn all_gradients_agree_with_plain_candle() {
 fn gradients_agree_with_finite_differences_under_dropout() {
     let rows = Rows { shards: 1, steps: 6, batch: 3 };
     let batch = nonsense(rows, Chance::new(12));
-    let noise = Noise { input: 0.1, hidden: 0.3, ..SILENT };
+    let noise = Noise { input: 0.1, hidden: 0.3, recurrent: 0.2, ..SILENT };
     let net = net(1);
     let (_, grads) = fused(&net, &batch, &noise);
     for (v, ((name, var), grad)) in net.vars().iter().zip(&grads).enumerate() {

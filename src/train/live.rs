@@ -5,6 +5,7 @@
 
 use super::batch::{Cut, Prepared, Told, choices, conditions};
 use super::data::prepare;
+use super::groove::Guess;
 use super::report::TrainError;
 use super::score::{Bits, Tally};
 use crate::corpus::{Corpus, Split};
@@ -15,6 +16,7 @@ use crate::engine::lstm::{ARITHMETICS, Live, Packed, Weights};
 use crate::limits::NOTES_PER_STEP;
 use crate::music::{ROLES, Role, StepNote};
 use crate::time::StepIndex;
+use crate::token::classes::OFFSET_CLASSES;
 use crate::token::{self, Bag, Conditions, Scene, classes};
 use serde::Serialize;
 use std::sync::Arc;
@@ -86,20 +88,22 @@ pub fn evaluate(
 }
 
 /// A live net that listens to real pieces.
-struct Scorer {
+pub(super) struct Scorer {
     live: Live,
     bag: Bag,
     now: Vec<HeardNote>,
     tally: Tally,
+    /// What it expected of every drum stroke, where that is asked for.
+    pub guesses: Option<Vec<Guess>>,
 }
 
 impl Scorer {
-    fn new(live: Live) -> Scorer {
-        Scorer { live, bag: Bag::new(), now: Vec::new(), tally: Tally::default() }
+    pub fn new(live: Live) -> Scorer {
+        Scorer { live, bag: Bag::new(), now: Vec::new(), tally: Tally::default(), guesses: None }
     }
 
     /// Bits of a whole piece from its first step on.
-    fn piece(&mut self, prepared: &Prepared) {
+    pub fn piece(&mut self, prepared: &Prepared) {
         let piece = prepared.piece;
         let cut = Cut { start: 0, unscored: 0, shift: 0, told: Told::STYLE };
         let style = prepared.style(&cut.told);
@@ -117,7 +121,7 @@ impl Scorer {
             token::scene_features(&scene, &conditions, &mut self.bag);
             self.live.step(&self.bag);
             for role in ROLES.into_iter().filter(|r| piece.roles[r.index()]) {
-                let bits = self.role(role, &scene, &conditions, (piece.has_velocity, piece.is_performed));
+                let bits = self.role(role, &history, &scene, &conditions, (piece.has_velocity, piece.is_performed));
                 self.tally.roles[role.index()].add(&bits);
             }
             history.push(&self.now);
@@ -125,11 +129,19 @@ impl Scorer {
     }
 
     /// Bits of what a role plays in a step.
-    fn role(&mut self, role: Role, scene: &Scene, conditions: &Conditions, scored: (bool, bool)) -> Bits {
+    fn role(
+        &mut self,
+        role: Role,
+        history: &History,
+        scene: &Scene,
+        conditions: &Conditions,
+        scored: (bool, bool),
+    ) -> Bits {
         let mut bits = Bits { steps: 1, ..Bits::default() };
         let others = &self.now[..self.now.partition_point(|h| h.role < role)];
         token::decision_base(scene, conditions, role, others, &mut self.bag);
         self.live.begin(&self.bag);
+        let before = others.last().map(|h| h.note);
         let chosen = choices(&self.now, role);
         let mut last = 0;
         for i in 0..=chosen.len().min(NOTES_PER_STEP - 1) {
@@ -138,7 +150,9 @@ impl Scorer {
             // Notes are listed upwards: what lies below the last one is out of the question.
             bits.choice += of_class(logits, class, |c| c == classes::END || c > last);
             if let Some((class, note)) = chosen.get(i) {
-                self.note(role, *class, note, scored, &mut bits);
+                let now = i.checked_sub(1).map(|i| &chosen[i].1).or(before.as_ref());
+                token::detail_features(history, &conditions.place, role, *class, now, &mut self.bag);
+                self.note(role, note, scored, &mut bits);
                 last = *class;
                 if let Some(row) = token::note_row(role, note.pitch) {
                     self.live.add_context(row, 1.0);
@@ -148,9 +162,13 @@ impl Scorer {
         bits
     }
 
-    fn note(&mut self, role: Role, class: usize, note: &StepNote, scored: (bool, bool), bits: &mut Bits) {
+    fn note(&mut self, role: Role, note: &StepNote, scored: (bool, bool), bits: &mut Bits) {
         bits.notes += 1;
-        self.live.begin_detail(classes::sound_row(role, class));
+        if role == Role::Drums && self.guesses.is_some() {
+            let guess = self.guess();
+            self.guesses.iter_mut().for_each(|all| all.push(guess));
+        }
+        self.live.begin_detail(&self.bag);
         let mut duration = DURATIONS;
         if role.is_pitched() {
             duration = classes::duration_class(note.duration_steps);
@@ -167,6 +185,30 @@ impl Scorer {
             (bits.offset, bits.offset_notes) = (bits.offset + offset_bits, bits.offset_notes + 1);
         }
     }
+}
+
+impl Scorer {
+    /// What is expected of the drum whose rows are in the bag.
+    fn guess(&mut self) -> Guess {
+        let mut guess = Guess::default();
+        self.live.begin_detail(&self.bag);
+        shares(self.live.velocities(DURATIONS), &mut guess.velocity);
+        for (velocity, weight) in guess.velocity.into_iter().enumerate() {
+            let mut offset = [0.0; OFFSET_CLASSES];
+            self.live.begin_detail(&self.bag);
+            shares(self.live.offsets(velocity), &mut offset);
+            guess.offset.iter_mut().zip(offset).for_each(|(sum, p)| *sum += weight * p);
+        }
+        guess
+    }
+}
+
+/// Probabilities of classes.
+fn shares(logits: &[f32], out: &mut [f64]) {
+    let most = logits.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+    out.iter_mut().zip(logits).for_each(|(p, x)| *p = f64::from(x - most).exp());
+    let sum: f64 = out.iter().sum();
+    out.iter_mut().for_each(|p| *p /= sum);
 }
 
 /// Bits of a class among those that are possible.

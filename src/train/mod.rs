@@ -20,6 +20,7 @@ pub mod gan_data;
 pub mod gan_eval;
 #[cfg(test)]
 mod gradients;
+pub mod groove;
 pub mod jsb;
 pub mod kernel;
 pub mod live;

@@ -41,6 +41,8 @@ pub struct Noise {
     pub input: f32,
     /// Share dropped between layers, on the output and in the heads.
     pub hidden: f32,
+    /// Share of the recurrent weights that is left out, the same ones at every step (Merity et al. 2017, arXiv 1708.02182).
+    pub recurrent: f32,
 }
 
 /// What a pass gives.
@@ -49,6 +51,8 @@ pub struct Pass {
     pub loss: Tensor,
     /// Nats of every decision.
     pub decisions: Vec<f32>,
+    /// Probabilities of all classes, where the batch asks for them.
+    pub told: Vec<f32>,
     /// Nats of every note's duration, velocity, offset.
     pub details: Vec<[f32; 3]>,
     /// State of every layer after the last step.
@@ -97,7 +101,7 @@ fn plan(shape: &Shape) -> Vec<(String, Vec<usize>, Vec<String>, Parts)> {
     list.push(("decide.out.bias".into(), vec![classes], choosers("bias"), Parts::Stacked));
     list.push(whole("detail.hidden.weight", &[t, d]));
     list.push(whole("detail.hidden.bias", &[t]));
-    list.push(whole("detail.context.weight", &[crate::engine::lstm::shape::CHOSEN_ROWS, t]));
+    list.push(whole("detail.context.weight", &[shape.manner, t]));
     let heads = |kind: &str| ["duration", "velocity", "offset"].map(|h| format!("detail.{h}.{kind}")).to_vec();
     list.push(("detail.out.weight".into(), vec![DETAIL_CLASSES, t], heads("weight"), Parts::Stacked));
     let mut biases = heads("bias");
@@ -222,6 +226,17 @@ impl Net {
         found.ok_or_else(|| candle_core::Error::Msg(format!("no variable {name}")))
     }
 
+    /// A layer's weights, without the recurrent ones that are left out in this update.
+    fn thinned(&self, layer: usize, noise: Option<&Noise>) -> Result<Tensor> {
+        let weight = self.var(&format!("lstm.weight_l{layer}"))?;
+        let Some(noise) = noise.filter(|n| n.recurrent > 0.0) else { return Ok(weight.clone()) };
+        let columns = weight.dims2()?.1;
+        let place = 16 + layer as u64;
+        let mut mask = mask(noise.chance, noise.update, place, noise.recurrent, weight.elem_count());
+        mask.chunks_mut(columns).for_each(|row| row[..columns - self.shape.hidden].fill(1.0));
+        if mask.is_empty() { Ok(weight.clone()) } else { weight.apply_op1(Dropout { mask }) }
+    }
+
     /// Runs a batch through the net. `noise` asks for dropout and gradients; without it this is an evaluation.
     /// `first` holds a state for every layer (zeros when empty).
     ///
@@ -244,7 +259,8 @@ impl Net {
         for l in 0..self.shape.layers {
             let layer = LstmLayer::new(rows, self.shape.hidden, &self.pool, first.get(l).cloned());
             lasts.push(layer.last());
-            x = x.apply_op3(self.var(&format!("lstm.weight_l{l}"))?, self.var(&format!("lstm.bias_l{l}"))?, layer)?;
+            let weight = self.thinned(l, noise)?;
+            x = x.apply_op3(&weight, self.var(&format!("lstm.bias_l{l}"))?, layer)?;
             x = drop(x, 1 + l as u64, hidden_p)?;
         }
         let last = lasts.iter().map(|l| l.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect();
@@ -257,7 +273,7 @@ impl Net {
         let a = product
             .apply_op2(self.var("decide.context.weight")?, Mix::new(batch.decisions.clone(), mask, &self.pool))?;
         let heads = Heads::new(batch.classes.clone(), self.shape.choosers, noise.is_some(), &self.pool);
-        let decision_nats = heads.nats();
+        let (decision_nats, told) = (heads.nats(), heads.told());
         let mut loss = a.apply_op3(self.var("decide.out.weight")?, self.var("decide.out.bias")?, heads)?;
         let mut details = Vec::new();
         if !batch.note_decision.is_empty() {
@@ -270,7 +286,7 @@ impl Net {
             loss = (loss + b.apply_op3(self.var("detail.out.weight")?, self.var("detail.out.bias")?, op)?)?;
             details = take(&nats);
         }
-        Ok(Pass { loss, decisions: take(&decision_nats), details, last })
+        Ok(Pass { loss, decisions: take(&decision_nats), told: take(&told), details, last })
     }
 }
 

@@ -49,9 +49,9 @@ pub fn loss(oracle: &Oracle, batch: &Batch, device: &Device) -> Result<Tensor> {
         first = end;
     }
     if !batch.note_decision.is_empty() {
-        let sounds: Vec<u32> =
-            (0..batch.notes.own.len()).filter_map(|i| batch.notes.own.get(i).0.first().copied()).collect();
-        let b = oracle.detail(&a.index_select(&ids(&batch.note_decision, device)?, 0)?, &sounds)?;
+        let notes = &batch.notes.own;
+        let manner = oracle.bags("detail.context", (0..notes.len()).map(|i| notes.get(i)))?;
+        let b = oracle.detail(&a.index_select(&ids(&batch.note_decision, device)?, 0)?, &manner)?;
         terms.extend(detail_terms(oracle, batch, &b, device)?);
     }
     Tensor::stack(&terms, 0)?.sum_all()

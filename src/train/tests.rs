@@ -56,6 +56,7 @@ pub(in crate::train) fn piece(name: &str, split: Split, up: u8) -> Piece {
         split,
         steps: 128,
         metres: vec![(0, Metre::FOUR_FOUR)],
+        bpm: 120.0,
         roles: [true, true, false, false],
         has_velocity: true,
         is_performed: true,

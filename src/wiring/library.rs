@@ -3,6 +3,7 @@
 //! A part names one as `engine("lstm:FILE")`, or `lstm:FILE#HASH` with the hash of its bytes: then another file of the same name
 //! is refused, so that a replay plays what was played or says why it cannot.
 
+use super::models;
 use crate::corpus::fnv;
 use crate::engine::lstm::{self, Packed, file};
 use crate::engine::{EngineError, OF_FILE, OpenFile};
@@ -33,7 +34,10 @@ impl Library {
         if let Some(known) = hash.and_then(|hash| self.get(hash)) {
             return Ok(known);
         }
-        let bytes = file::read_bounded(Path::new(path)).map_err(|e| EngineError::Model(e.to_string()))?;
+        let bytes = match models::built_in(Path::new(path)) {
+            Some(model) => model.bytes.to_vec(),
+            None => file::read_bounded(Path::new(path)).map_err(|e| EngineError::Model(e.to_string()))?,
+        };
         let found = fnv(&bytes);
         if let Some(hash) = hash.filter(|hash| *hash != found) {
             return Err(EngineError::Model(format!(

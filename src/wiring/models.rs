@@ -7,7 +7,27 @@ use crate::engine::{EngineError, Models};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The band LSTM that is part of the program.
+/// A model that is part of the program.
+pub struct BuiltIn {
+    /// What it is called where a model file can be named; a file of that name goes first.
+    pub name: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+    /// Its file.
+    pub bytes: &'static [u8],
+}
+
+/// The band LSTMs that are part of the program; the first one plays by default.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn { name: "band", doc: "the full band LSTM, 2 x 256", bytes: BAND },
+    BuiltIn {
+        name: "small",
+        doc: "a small band LSTM, 2 x 128, for slow machines",
+        bytes: include_bytes!("../../models/small.safetensors"),
+    },
+];
+
+/// The band LSTM that plays by default.
 pub const BAND: &[u8] = include_bytes!("../../models/band.safetensors");
 
 /// The GAN that is part of the program.
@@ -26,15 +46,25 @@ pub struct Choice<'a> {
     pub arithmetic: Arithmetic,
 }
 
-/// Bytes of the model that a choice means.
+/// The built-in model that a path names, unless there is such a file.
+pub fn built_in(path: &Path) -> Option<&'static BuiltIn> {
+    BUILT_IN.iter().find(|model| Path::new(model.name) == path && !path.exists())
+}
+
+/// Bytes of the model that a choice means: a file's, or those of a built-in one.
 ///
 /// # Errors
 /// One sentence when the file cannot be read.
 pub fn bytes(file: Option<&Path>) -> Result<Vec<u8>, EngineError> {
     match file {
         None => Ok(BAND.to_vec()),
-        Some(path) => std::fs::read(path)
-            .map_err(|e| EngineError::Model(format!("the model {} cannot be read: {e}", path.display()))),
+        Some(path) => match built_in(path) {
+            Some(model) => Ok(model.bytes.to_vec()),
+            None => lstm::file::read_bounded(path).map_err(|e| {
+                let names: Vec<&str> = BUILT_IN.iter().map(|m| m.name).collect();
+                EngineError::Model(format!("{e}; built in are: {}", names.join(", ")))
+            }),
+        },
     }
 }
 
@@ -80,4 +110,22 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
 pub fn ear(packed: &Arc<gan::Packed>) -> EarOpener {
     let packed = packed.clone();
     Arc::new(move || Box::new(gan::Critic::new(gan::Live::new(packed.clone(), Simd::best()))))
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[test]
+    fn built_in_models_are_sound_and_called_by_name() {
+        for model in BUILT_IN {
+            let named = bytes(Some(Path::new(model.name))).unwrap();
+            assert!(named == model.bytes && lstm::open(&named).is_ok(), "{}", model.name);
+            assert!(load(Choice { file: Some(Path::new(model.name)), ..Choice::default() }).unwrap().lstm.is_some());
+        }
+        let sizes: Vec<usize> = BUILT_IN.iter().map(|m| lstm::open(m.bytes).unwrap().shape.hidden).collect();
+        assert_eq!(sizes, [256, 128], "the full one plays by default");
+        assert!(built_in(Path::new("bandit")).is_none());
+        assert!(bytes(Some(Path::new("bandit"))).unwrap_err().to_string().contains("bandit cannot be used"));
+    }
 }

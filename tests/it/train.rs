@@ -159,7 +159,7 @@ fn bad_folders_and_models_give_one_sentence() {
         (&texts, "", "no MIDI file"),
         (&broken, "", "1 MIDI files were found and none can be used"),
         (&folder.0.join("nowhere"), "", "cannot be read"),
-        (&data, "--from nowhere.safetensors", "cannot be read"),
+        (&data, "--from nowhere.safetensors", "built in are: band, small"),
         (&data, &format!("--from {gan}"), "its kind is 'gan'"),
         (&data, "--from band --hidden 64", "leave --hidden out"),
         (&data, "--hidden 17", "hidden units"),

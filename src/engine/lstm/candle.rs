@@ -133,8 +133,10 @@ impl Run for CandleRun {
         self.keep(logits)
     }
 
-    fn begin_detail(&mut self, sound: usize) -> Result<(), EngineError> {
-        let detail = self.model.oracle.detail(missing(&self.active)?, &[sound as u32]);
+    fn begin_detail(&mut self, manner: &Bag) -> Result<(), EngineError> {
+        let oracle = &self.model.oracle;
+        let rows = oracle.bags("detail.context", one(manner)).map_err(failed)?;
+        let detail = oracle.detail(missing(&self.active)?, &rows);
         self.detail = Some(detail.map_err(failed)?);
         Ok(())
     }

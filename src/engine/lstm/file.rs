@@ -66,7 +66,9 @@ pub struct Expected {
     pub features: usize,
     /// Rows of the decisions' context table.
     pub context: usize,
-    /// Fingerprint of both.
+    /// Rows of the details' table.
+    pub manner: usize,
+    /// Fingerprint of all three.
     pub fingerprint: String,
 }
 
@@ -160,6 +162,7 @@ impl Weights {
         let shape = Shape {
             features: expected.features,
             context: expected.context,
+            manner: expected.manner,
             embed: card.embed,
             hidden: card.hidden,
             layers: card.layers,
@@ -293,8 +296,7 @@ mod test {
     use super::*;
 
     pub(crate) fn tiny() -> Weights {
-        let sizes = Shape::new(5, 4, 3, 2);
-        let shape = Shape { embed: 2, decide: 4, detail: 2, ..sizes };
+        let shape = Shape { features: 5, context: 4, manner: 6, embed: 2, decide: 4, detail: 2, ..Shape::band(3, 2) };
         let mut x = 0.0f32;
         let mut next = || {
             x = (x + 0.37) % 1.9;
@@ -318,7 +320,7 @@ mod test {
     }
 
     fn expected() -> Expected {
-        Expected { features: 5, context: 4, fingerprint: "abc".into() }
+        Expected { features: 5, context: 4, manner: 6, fingerprint: "abc".into() }
     }
 
     #[test]

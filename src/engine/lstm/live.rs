@@ -145,13 +145,15 @@ impl Live {
         &mut logits[..classes_of(role)]
     }
 
-    /// Opens the detail of a note chosen by the last [`Live::decide`]; `sound` is its row of (role, pitch).
-    pub fn begin_detail(&mut self, sound: usize) {
+    /// Opens the detail of a note chosen by the last [`Live::decide`]; `manner` holds the rows that it sees.
+    pub fn begin_detail(&mut self, manner: &Bag) {
         let Live { packed, simd, active, detail_hidden, detail_active, details, scratch, .. } = self;
         let (decide, width) = (packed.shape.decide, packed.shape.detail);
         packed.detail.affine(*simd, &active[..decide], scratch, detail_hidden);
-        if let Some(row) = packed.sounds.chunks_exact(width).nth(sound) {
-            kernel::add_row(*simd, &mut detail_hidden[..width], row, 1.0);
+        for (id, weight) in manner.iter() {
+            if let Some(row) = packed.manner.chunks_exact(width).nth(id as usize) {
+                kernel::add_row(*simd, &mut detail_hidden[..width], row, weight);
+            }
         }
         kernel::gelu(*simd, detail_hidden, detail_active);
         packed.details.affine(*simd, &detail_active[..width], scratch, details);

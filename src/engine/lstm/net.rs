@@ -133,13 +133,12 @@ impl Oracle {
         self.linear(a, &format!("decide.out.{}", role.name()))
     }
 
-    /// The details' hidden layer of notes from their decisions' hidden layer and the rows of the chosen sounds.
+    /// The details' hidden layer of notes from their decisions' hidden layer and sums of the details' rows (notes, detail).
     ///
     /// # Errors
     /// Those of candle.
-    pub fn detail(&self, a: &Tensor, sounds: &[u32]) -> Result<Tensor> {
-        let rows = Tensor::from_slice(sounds, sounds.len(), &self.device)?;
-        (self.linear(a, "detail.hidden")? + self.tensor("detail.context.weight")?.index_select(&rows, 0)?)?.gelu()
+    pub fn detail(&self, a: &Tensor, manner: &Tensor) -> Result<Tensor> {
+        (self.linear(a, "detail.hidden")? + manner)?.gelu()
     }
 
     /// Logits of the duration classes.

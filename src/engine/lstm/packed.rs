@@ -68,7 +68,7 @@ pub struct Packed {
     pub(super) context: Vec<f32>,
     pub(super) outs: [Matrix; ROLES.len()],
     pub(super) detail: Matrix,
-    pub(super) sounds: Vec<f32>,
+    pub(super) manner: Vec<f32>,
     pub(super) details: Matrix,
     pub(super) velocity_given: Vec<f32>,
     pub(super) offset_given: Vec<f32>,
@@ -119,7 +119,7 @@ impl Packed {
             outs: ROLES
                 .map(|role| one(&format!("decide.out.{}", role.name()), super::shape::classes_of(role), shape.decide)),
             detail: one("detail.hidden", shape.detail, shape.decide),
-            sounds: weights.get("detail.context.weight").to_vec(),
+            manner: weights.get("detail.context.weight").to_vec(),
             details: stacked(weights, arithmetic, shape.detail, &heads.map(|h| (format!("detail.{}", h.0), h.1))),
             velocity_given: weights.get("detail.velocity_given.weight").to_vec(),
             offset_given: weights.get("detail.offset_given.weight").to_vec(),
@@ -134,7 +134,7 @@ impl Packed {
 
     /// Bytes of all numbers.
     pub fn bytes(&self) -> usize {
-        let tables = self.features.len() + self.context.len() + self.sounds.len();
+        let tables = self.features.len() + self.context.len() + self.manner.len();
         let given = self.velocity_given.len() + self.offset_given.len();
         self.matrix_bytes() + (tables + given) * size_of::<f32>()
     }

@@ -6,7 +6,7 @@ use super::run::Run;
 use super::{ARITHMETICS, CandleModel, CandleRun, Live, Packed, Weights};
 use crate::engine::{EngineError, HeardNote, History, sampling};
 use crate::music::{Chance, Chord, Key, Purpose, ROLES, Role, StepNote};
-use crate::time::{BarMap, StepIndex};
+use crate::time::{BarMap, Place, StepIndex};
 use crate::token::{self, Bag, Conditions, Scene, classes};
 use candle_core::Device;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ fn walk<R: Run>(net: &mut R) -> Result<Vec<Vec<f32>>, EngineError> {
             let role_chance = chance.fold(role as u64);
             token::decision_base(&scene, &conditions, role, &now, &mut context);
             net.begin(&context)?;
-            let own = role_notes(net, role, step, role_chance, &mut seen)?;
+            let own = role_notes(net, role, &history, &conditions.place, role_chance, &mut seen)?;
             now.extend(own.iter().map(|p| HeardNote { role, note: StepNote::new(*p, 90, 1 + (step % 20) as u16) }));
             if role_chance.unit(Purpose::Vary, step, 0) < 0.5 {
                 now.clear();
@@ -107,17 +107,21 @@ fn walk<R: Run>(net: &mut R) -> Result<Vec<Vec<f32>>, EngineError> {
 fn role_notes<R: Run>(
     net: &mut R,
     role: Role,
-    step: u64,
+    history: &History,
+    place: &Place,
     chance: Chance,
     seen: &mut Vec<Vec<f32>>,
 ) -> Result<Vec<u8>, EngineError> {
-    let mut own: Vec<u8> = Vec::new();
+    let step = place.step.0;
+    let (mut own, mut manner): (Vec<u8>, Bag) = (Vec::new(), Bag::new());
     for index in 0..2u64 {
         seen.push(net.decide(role, token::count_row(own.len()))?.to_vec());
         let class = 1 + chance.below(Purpose::Pitch, step, index, classes::decision_classes(role) as u64 - 1);
         let Some(pitch) = classes::pitch_of(role, class as usize).filter(|p| !own.contains(p)) else { continue };
         let duration = if role == Role::Drums { classes::NO_DURATION } else { (step % 11) as usize };
-        net.begin_detail(classes::sound_row(role, class as usize))?;
+        let now = own.last().map(|pitch| StepNote::new(*pitch, 40, 1));
+        token::detail_features(history, place, role, class as usize, now.as_ref(), &mut manner);
+        net.begin_detail(&manner)?;
         seen.push(net.durations()?.to_vec());
         seen.push(net.velocities(duration)?.to_vec());
         seen.push(net.offsets((step % 16) as usize)?.to_vec());

@@ -9,7 +9,7 @@ use crate::engine::lean::{self, Lean};
 use crate::engine::sampling::{self, Draw};
 use crate::engine::{Ask, Engine, EngineError, EngineState, Heard};
 use crate::limits::{BLEND_MAX, NOTES_PER_STEP};
-use crate::music::{Purpose, StepNotes, StyleBlend};
+use crate::music::{Purpose, StepNote, StepNotes, StyleBlend};
 use crate::token::{self, Bag, Conditions, Scene, classes};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub struct LstmPart<R: Run = Live> {
     free: Free<R>,
     features: Bag,
     context: Bag,
+    manner: Bag,
     /// The last blend asked for, and what the model makes of it: rows and weights.
     blend: StyleBlend,
     style: [(u32, f32); BLEND_MAX],
@@ -50,6 +51,7 @@ impl<R: Run> LstmPart<R> {
             run,
             features: Bag::new(),
             context: Bag::new(),
+            manner: Bag::new(),
             blend: StyleBlend::default(),
             style: [(0, 0.0); BLEND_MAX],
             styles: 0,
@@ -117,7 +119,9 @@ impl<R: Run> LstmPart<R> {
             let unit = |n| ask.chance.unit(Purpose::Pitch, ask.place.step.0, 2 * index as u64 + n);
             let class = sampling::choose_note(logits, ask, (index == 0).then_some(lean.first), [unit(0), unit(1)]);
             let Some(pitch) = classes::pitch_of(ask.role, class) else { break };
-            let note = self.detail(ask, class, pitch, index as u64)?;
+            let now = out.iter().last().or(heard.now.last().map(|h| &h.note));
+            token::detail_features(heard.history, &ask.place, ask.role, class, now, &mut self.manner);
+            let note = self.detail(ask, pitch, index as u64)?;
             out.push(note);
             after = class;
             if let Some(row) = token::note_row(ask.role, pitch) {
@@ -128,17 +132,11 @@ impl<R: Run> LstmPart<R> {
         Ok(())
     }
 
-    /// Length, velocity and offset of a chosen note.
-    fn detail(
-        &mut self,
-        ask: &Ask,
-        class: usize,
-        pitch: u8,
-        index: u64,
-    ) -> Result<crate::music::StepNote, EngineError> {
+    /// Length, velocity and offset of a chosen note, whose rows are in `manner`.
+    fn detail(&mut self, ask: &Ask, pitch: u8, index: u64) -> Result<StepNote, EngineError> {
         let step = ask.place.step.0;
         let temperature = &ask.temperature;
-        self.run.begin_detail(classes::sound_row(ask.role, class))?;
+        self.run.begin_detail(&self.manner)?;
         let draw = |logits: &mut [f32], temperature: f32, purpose: Purpose| {
             if !sampling::is_sound(logits) {
                 return Err(Self::NOT_FINITE);

@@ -10,6 +10,7 @@ pub fn expected() -> Expected {
     Expected {
         features: token::STEP_ROWS as usize,
         context: token::DECISION_ROWS as usize,
+        manner: token::DETAIL_ROWS as usize,
         fingerprint: token::fingerprint(),
     }
 }
@@ -19,7 +20,7 @@ pub fn expected() -> Expected {
 /// # Errors
 /// A sentence when the sizes fit no net.
 pub fn random(hidden: usize, layers: usize, seed: u64) -> Result<Weights, String> {
-    random_of(Shape::new(token::STEP_ROWS as usize, token::DECISION_ROWS as usize, hidden, layers), seed)
+    random_of(Shape::band(hidden, layers), seed)
 }
 
 /// A narrow net, for tests that are about something else than its width.
@@ -27,8 +28,7 @@ pub fn random(hidden: usize, layers: usize, seed: u64) -> Result<Weights, String
 /// # Errors
 /// A sentence when the sizes fit no net.
 pub fn small(seed: u64) -> Result<Weights, String> {
-    let shape = Shape::new(token::STEP_ROWS as usize, token::DECISION_ROWS as usize, 32, 2);
-    random_of(Shape { embed: 24, decide: 40, detail: 24, ..shape }, seed)
+    random_of(Shape { embed: 24, decide: 40, detail: 24, ..Shape::band(32, 2) }, seed)
 }
 
 /// A net of a shape with weights uniform in +-1/sqrt(inputs), the same for the same seed.

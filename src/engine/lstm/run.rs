@@ -27,8 +27,8 @@ pub trait Run: Send {
     fn add_context(&mut self, row: u32);
     /// Logits of the next note, END first, given one more row for this decision alone.
     fn decide(&mut self, role: Role, row: u32) -> Result<&mut [f32], EngineError>;
-    /// Opens the detail of a chosen note.
-    fn begin_detail(&mut self, sound: usize) -> Result<(), EngineError>;
+    /// Opens the detail of a chosen note with the rows that it sees.
+    fn begin_detail(&mut self, manner: &Bag) -> Result<(), EngineError>;
     /// Logits of its duration class.
     fn durations(&mut self) -> Result<&mut [f32], EngineError>;
     /// Logits of its velocity class, given the duration class.
@@ -67,8 +67,8 @@ impl Run for Live {
     fn decide(&mut self, role: Role, row: u32) -> Result<&mut [f32], EngineError> {
         Ok(Live::decide(self, role, row))
     }
-    fn begin_detail(&mut self, sound: usize) -> Result<(), EngineError> {
-        Live::begin_detail(self, sound);
+    fn begin_detail(&mut self, manner: &Bag) -> Result<(), EngineError> {
+        Live::begin_detail(self, manner);
         Ok(())
     }
     fn durations(&mut self) -> Result<&mut [f32], EngineError> {

@@ -2,13 +2,12 @@
 //! playing read. Names and gate order are PyTorch's (`nn.EmbeddingBag`, `nn.LSTM`: i, f, g, o).
 
 use crate::music::Role;
+use crate::token;
 
 /// Classes of a pitched role's decision: END and the pitches 21..=108.
 pub const PITCHED_CLASSES: usize = 89;
 /// Classes of the drums' decision: END and the kit's rows.
 pub const DRUM_CLASSES: usize = 14;
-/// Rows of the table of chosen notes: kit rows, then 88 pitches for each of bass, chords, lead.
-pub const CHOSEN_ROWS: usize = 13 + 3 * 88;
 /// Duration classes.
 pub const DURATIONS: usize = 11;
 /// Velocity bins.
@@ -52,6 +51,8 @@ pub struct Shape {
     pub decide: usize,
     /// Width of the details' hidden layer.
     pub detail: usize,
+    /// Rows of the details' table.
+    pub manner: usize,
     /// Who chooses; the band has [`BAND`].
     pub choosers: &'static [Chooser],
     /// Rows of the table that scores pitches by their distance to pitches that are known; the band has none.
@@ -64,9 +65,20 @@ pub fn classes_of(role: Role) -> usize {
 }
 
 impl Shape {
-    /// The shape of MODEL sizes 96, 256, 128 around an LSTM of `layers` x `hidden`.
-    pub fn new(features: usize, context: usize, hidden: usize, layers: usize) -> Shape {
-        Shape { features, context, embed: 96, hidden, layers, decide: 256, detail: 128, choosers: BAND, relative: 0 }
+    /// The band's shape of sizes 96, 256, 128 around an LSTM of `layers` x `hidden`; its tables are those of `token`.
+    pub fn band(hidden: usize, layers: usize) -> Shape {
+        Shape {
+            features: token::STEP_ROWS as usize,
+            context: token::DECISION_ROWS as usize,
+            manner: token::DETAIL_ROWS as usize,
+            embed: 96,
+            hidden,
+            layers,
+            decide: 256,
+            detail: 128,
+            choosers: BAND,
+            relative: 0,
+        }
     }
 
     /// Name and dimensions of every tensor, in file order.
@@ -93,7 +105,7 @@ impl Shape {
         }
         add("detail.hidden.weight", &[t, d]);
         add("detail.hidden.bias", &[t]);
-        add("detail.context.weight", &[CHOSEN_ROWS, t]);
+        add("detail.context.weight", &[self.manner, t]);
         for (name, classes) in [("duration", DURATIONS), ("velocity", VELOCITIES), ("offset", OFFSETS)] {
             add(&format!("detail.{name}.weight"), &[classes, t]);
             add(&format!("detail.{name}.bias"), &[classes]);

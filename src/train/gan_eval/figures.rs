@@ -59,7 +59,7 @@ impl<'a> Yardstick<'a> {
     /// Remembers the train split.
     pub fn new(judge: &'a Judge<'a>) -> Yardstick<'a> {
         let of = |cases: &[Case]| -> Vec<Features> { cases.iter().map(|c| features(c, &c.real)).collect() };
-        let memory = |role: usize| Memory::new(ROLES[role], &judge.train[role]);
+        let memory = |role: usize| Memory::new(ROLES[role], &judge.train[role], judge.corpus);
         Yardstick {
             judge,
             memories: (0..ROLES.len()).map(memory).collect(),

@@ -38,7 +38,7 @@ impl Roll {
         for (bar, notes) in take.bars.iter().enumerate() {
             for (step, note) in &notes.notes {
                 let step = bar * bar_steps + usize::from(*step);
-                let pitch = if role.is_pitched() { Some(note.pitch.min(127)) } else { row_pitch(note.pitch) };
+                let pitch = heard_pitch(role, note.pitch);
                 let Some(pitch) = pitch.filter(|_| step < steps) else { continue };
                 if roll.onsets[step] >> pitch & 1 == 0 {
                     roll.onsets[step] |= 1 << pitch;
@@ -69,8 +69,9 @@ impl Roll {
     }
 }
 
-fn row_pitch(pitch: u8) -> Option<u8> {
-    kit::row_of(pitch).map(|row| kit::ROWS[row].pitch)
+/// The pitch of a note as cells tell it: drums by the kit's rows; `None` for drums that no row has.
+pub fn heard_pitch(role: Role, pitch: u8) -> Option<u8> {
+    if role.is_pitched() { Some(pitch.min(127)) } else { kit::row_of(pitch).map(|row| kit::ROWS[row].pitch) }
 }
 
 /// Pitch classes among cells, bit 0 = C.

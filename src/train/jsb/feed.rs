@@ -1,11 +1,12 @@
 //! How a benchmark's steps become the band net's batches: the same rows of tables, hidden layer and masked choices.
 
+use super::adapt::Pace;
 use super::recipe::Recipe;
 use super::steps::Step;
 use crate::engine::lstm::Shape;
 use crate::engine::lstm::shape::Chooser;
 use crate::music::{Chance, Purpose};
-use crate::token::Bag;
+use crate::token::{Bag, classes};
 use crate::train::net::Batch;
 use crate::train::ops::{Bags, Known, MixPlan, RoleTargets, Rows};
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub trait Feed: Step {
     const CONTEXT_ROWS: u32;
     /// Largest distance of two pitches that is told apart.
     const FARTHEST: usize;
+    /// How a net learns from a piece while it is scored.
+    const PACE: Pace;
+    /// Orders in which the notes of a step can be listed; order 0 is the usual one.
+    const ORDERS: usize;
 
     /// The step some semitones higher.
     fn moved(&self, shift: i32) -> Self;
@@ -47,8 +52,15 @@ pub trait Feed: Step {
     fn fits(&self, shift: i32) -> bool;
     /// Rows of the step that follows `past`; `out` is cleared first.
     fn inputs(past: &[Self], recipe: &Recipe, out: &mut Bag);
-    /// Calls `each` with every choice of `now` and the rows that it sees, in the order of choosing.
-    fn choices(past: &[Self], now: &Self, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &mut Bag));
+    /// Calls `each` with every choice of `now`, listed in the order of this number, and the rows that it sees.
+    fn choices(
+        past: &[Self],
+        now: &Self,
+        order: usize,
+        recipe: &Recipe,
+        bag: &mut Bag,
+        each: &mut dyn FnMut(Choice, &mut Bag),
+    );
 }
 
 /// Lowest and highest shift within an octave downwards and upwards of which all steps fit; 0 always does.
@@ -69,6 +81,7 @@ pub fn shape<S: Feed>(recipe: &Recipe, hidden: usize, layers: usize, embed: usiz
         layers,
         decide,
         detail: 1,
+        manner: classes::SOUND_ROWS,
         choosers: S::CHOOSERS,
         relative: if recipe.distance { KNOWN * (2 * S::FARTHEST + 1) } else { 0 },
     }
@@ -92,6 +105,8 @@ pub struct Owner {
     pub window: usize,
     /// Step of the piece.
     pub step: usize,
+    /// In which order the step was listed.
+    pub order: usize,
     /// False for what is counted apart.
     pub is_note: bool,
 }
@@ -105,6 +120,18 @@ struct Lists {
     weight: Vec<f32>,
     known: Vec<u16>,
     owners: Vec<Owner>,
+}
+
+impl Lists {
+    fn add(&mut self, row: usize, choice: &Choice, bag: &Bag, owner: Owner) {
+        self.product_row.push(row as u32);
+        self.rows.push(&bag.ids, &bag.weights);
+        self.class.push(choice.class as u16);
+        self.last.push(choice.last as u16);
+        self.weight.push(choice.weight);
+        self.known.extend(choice.known.map(|k| k as u16));
+        self.owners.push(owner);
+    }
 }
 
 /// Dropout of whole rows: what a net is told is left out at random, so that it leans on no single thing.
@@ -140,11 +167,34 @@ impl Thinning {
     }
 }
 
+/// In which orders steps are listed.
+#[derive(Clone, Copy, Debug)]
+pub enum Listing {
+    /// Every step in each of the first orders, as many as this.
+    First(usize),
+    /// Every step in one order that is drawn; the number is the update's.
+    Drawn(Chance, u64),
+}
+
+impl Listing {
+    /// The orders of a step; `row` is its address.
+    fn of<S: Feed>(self, row: usize) -> std::ops::Range<usize> {
+        match self {
+            Listing::First(count) => 0..count.clamp(1, S::ORDERS),
+            Listing::Drawn(chance, update) => {
+                let order = chance.below(Purpose::Train, update, row as u64, S::ORDERS as u64) as usize;
+                order..order + 1
+            }
+        }
+    }
+}
+
 /// A batch of windows, and whose its decisions are. Weights of the loss are divided by the number of steps.
 pub fn batch<S: Feed>(
     rows: Rows,
     windows: &[Option<Window<S>>],
     recipe: &Recipe,
+    listing: Listing,
     thinning: Option<&Thinning>,
 ) -> (Batch, Vec<Owner>) {
     let mut steps: Vec<Option<Bag>> = vec![None; rows.total()];
@@ -165,18 +215,14 @@ pub fn batch<S: Feed>(
             }
             scored += 1;
             let mut place = row as u64 * 32;
-            S::choices(past, &window.piece[step], recipe, &mut bag, &mut |choice, bag| {
-                place += 1;
-                thinning.iter().for_each(|t| t.thin(place, bag));
-                let list = &mut lists[choice.chooser];
-                list.product_row.push(row as u32);
-                list.rows.push(&bag.ids, &bag.weights);
-                list.class.push(choice.class as u16);
-                list.last.push(choice.last as u16);
-                list.weight.push(choice.weight);
-                list.known.extend(choice.known.map(|k| k as u16));
-                list.owners.push(Owner { window: index, step, is_note: choice.chooser < S::NOTES });
-            });
+            for order in listing.of::<S>(row) {
+                S::choices(past, &window.piece[step], order, recipe, &mut bag, &mut |choice, bag| {
+                    place += 1;
+                    thinning.iter().for_each(|t| t.thin(place, bag));
+                    let is_note = choice.chooser < S::NOTES;
+                    lists[choice.chooser].add(row, &choice, bag, Owner { window: index, step, order, is_note });
+                });
+            }
         }
     }
     merge(rows, &steps, lists, scored, recipe, S::FARTHEST)

@@ -1,5 +1,6 @@
 //! Frames of 88 keys as the net sees them: a frame is listed upwards, key by key, until END, so that its likelihood is exact.
 
+use super::adapt::Pace;
 use super::feed::{Choice, Feed, KNOWN};
 use super::recipe::Recipe;
 use super::steps::Keys;
@@ -53,6 +54,8 @@ impl Feed for Keys {
     const STEP_ROWS: u32 = total(STEP);
     const CONTEXT_ROWS: u32 = total(DECISION);
     const FARTHEST: usize = 40;
+    const ORDERS: usize = 1;
+    const PACE: Pace = Pace { rate: 1.2e-4, forgotten: 0.02, stretch: 8 };
 
     fn moved(&self, shift: i32) -> Keys {
         Keys(if shift >= 0 { self.0 << shift & ((1 << 88) - 1) } else { self.0 >> -shift })
@@ -93,7 +96,14 @@ impl Feed for Keys {
         }
     }
 
-    fn choices(past: &[Keys], now: &Keys, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &mut Bag)) {
+    fn choices(
+        past: &[Keys],
+        now: &Keys,
+        _: usize,
+        recipe: &Recipe,
+        bag: &mut Bag,
+        each: &mut dyn FnMut(Choice, &mut Bag),
+    ) {
         let keys: Vec<usize> = (0..88).filter(|k| now.0 >> k & 1 == 1).map(|k| k + 1).collect();
         for count in 0..=keys.len() {
             let chosen = if recipe.in_step { &keys[..count] } else { &[] };

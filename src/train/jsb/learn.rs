@@ -1,19 +1,20 @@
 //! Training of a benchmark net: the band's net, optimiser and checkpoints on a benchmark's pieces.
 
-use super::feed::{Feed, Thinning, Window, batch, shape, shifts};
-use super::nets::{BenchNet, Notes, by_step};
+use super::feed::{Feed, Listing, Thinning, Window, batch, shape, shifts};
+use super::nets::{self, BenchNet, Means, Notes, by_step};
 use super::read::Splits;
 use super::recipe::Recipe;
 use super::score::Score;
 use crate::engine::lstm::Shape;
 use crate::music::{Chance, Purpose};
 use crate::train::checkpoint;
-use crate::train::net::{Net, Noise};
+use crate::train::net::{Batch, Net, Noise};
 use crate::train::ops::{Pool, Rows};
 use crate::train::optim::{AdamW, Optimiser};
 use crate::train::report::TrainError;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub dropout: f32,
     /// Share dropped on the input.
     pub input_dropout: f32,
+    /// Share of the recurrent weights that is left out.
+    pub weight_drop: f32,
     /// Share of rows that are left out of what the net is told.
     pub thinning: f32,
     /// Highest learning rate.
@@ -44,11 +47,18 @@ pub struct Config {
     pub check_every: u64,
     /// Seed of everything random.
     pub seed: u64,
+    /// Files of nets of this benchmark whose average is learned from, beside the pieces: they are distilled into one.
+    pub teachers: Vec<PathBuf>,
     /// Go on from the checkpoint in the folder of the run.
     pub resume: bool,
     /// Optimiser.
     pub adam: AdamW,
 }
+
+/// Share of a class's target that comes from the teachers; the rest is what was really sung.
+const TAUGHT: f32 = 0.7;
+/// Orders of a step that are averaged for the figures of a run.
+const ORDERS_CHECKED: usize = 4;
 
 /// Sizes of a net, as they are kept in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +81,7 @@ impl Default for Config {
             dropout: 0.5,
             thinning: 0.2,
             input_dropout: 0.1,
+            weight_drop: 0.0,
             rate: 2e-3,
             warm_up: 200,
             batch: 16,
@@ -78,6 +89,7 @@ impl Default for Config {
             updates: 8000,
             check_every: 500,
             seed: 1,
+            teachers: Vec::new(),
             resume: false,
             adam: AdamW { weight_decay: 0.2, ..AdamW::default() },
         }
@@ -185,6 +197,7 @@ pub fn train<S: Feed>(
         (optimiser, state) = resume(out, &net, &state)?;
     }
     let pieces = Pieces::new(&splits.train, config);
+    let teachers = teachers::<S>(name, config, &pool)?;
     let mut run = Run {
         config,
         pool,
@@ -193,9 +206,26 @@ pub fn train<S: Feed>(
         state,
         out,
         pieces,
+        teachers,
         shape: shape::<S>(&config.recipe, hidden, layers, embed, decide),
     };
     run.go(&splits.valid, say, stop)
+}
+
+/// Opens the teachers; they must list steps and chords as their pupil does.
+fn teachers<S: Feed>(name: &str, config: &Config, pool: &Pool) -> Result<Vec<BenchNet>, TrainError> {
+    let open = |path: &PathBuf| {
+        let (net, _) = nets::open::<S>(path, name, pool)?;
+        let (a, b) = (&net.recipe, &config.recipe);
+        if (a.orders, a.chord) == (b.orders, b.chord) {
+            Ok(net)
+        } else {
+            let why =
+                format!("{} cannot teach: it was made with other orders or another use of chords", path.display());
+            Err(TrainError::Setting(why))
+        }
+    };
+    config.teachers.iter().map(open).collect()
 }
 
 fn resume(out: &Path, net: &Net, fresh: &State) -> Result<(Optimiser, State), TrainError> {
@@ -260,6 +290,7 @@ struct Run<'a, S> {
     state: State,
     out: &'a Path,
     pieces: Pieces<S>,
+    teachers: Vec<BenchNet>,
     shape: Shape,
 }
 
@@ -301,12 +332,16 @@ impl<S: Feed> Run<'_, S> {
         let windows: Vec<_> = (0..rows.batch as u64).map(|slot| Some(self.pieces.draw(update, slot))).collect();
         let share = |p: f32| if config.recipe.dropout { p } else { 0.0 };
         let thinning = Thinning { chance: Chance::new(config.seed).fold(4), update, share: share(config.thinning) };
-        let (batch, owners) = batch(rows, &windows, &config.recipe, Some(&thinning));
+        let drawn = Listing::Drawn(Chance::new(config.seed).fold(5), update);
+        let listing = if config.recipe.orders { drawn } else { Listing::First(1) };
+        let (batch, owners) = batch(rows, &windows, &config.recipe, listing, Some(&thinning));
+        let batch = self.taught(batch, rows, &windows, listing)?;
         let noise = Noise {
             chance: Chance::new(config.seed).fold(3),
             update,
             input: share(config.input_dropout),
             hidden: share(config.dropout),
+            recurrent: share(config.weight_drop),
         };
         let pass = self.net.forward(&batch, Some(&noise), &[])?;
         let grads = pass.loss.backward()?;
@@ -322,6 +357,35 @@ impl<S: Feed> Run<'_, S> {
         Ok((notes.map(|(n, _)| f64::from(*n)).sum(), scored))
     }
 
+    /// The batch with what the teachers think of it, told everything and without dropout.
+    fn taught(
+        &self,
+        mut to: Batch,
+        rows: Rows,
+        windows: &[Option<Window<S>>],
+        listing: Listing,
+    ) -> Result<Batch, TrainError> {
+        if self.teachers.is_empty() {
+            return Ok(to);
+        }
+        let classes = Arc::make_mut(&mut to.classes);
+        classes.soft = vec![0.0; classes.cells(S::CHOOSERS)];
+        let share = TAUGHT / self.teachers.len() as f32;
+        for teacher in &self.teachers {
+            let told = teacher.told(batch(rows, windows, &teacher.recipe, listing, None).0)?;
+            classes.soft.iter_mut().zip(told).for_each(|(sum, p)| *sum += share * p);
+        }
+        let mut cell = 0;
+        let firsts = std::iter::once(0).chain(classes.ends.iter().copied());
+        for (chooser, (first, end)) in S::CHOOSERS.iter().zip(firsts.zip(&classes.ends)) {
+            for class in &classes.class[first..*end] {
+                classes.soft[cell + usize::from(*class)] += 1.0 - TAUGHT;
+                cell += chooser.classes;
+            }
+        }
+        Ok(to)
+    }
+
     fn check(&self, valid: &[Vec<S>]) -> Result<(Score, Option<f64>), TrainError> {
         let values = if self.config.recipe.average {
             self.optimiser.moments.iter().map(|m| m.average.clone()).collect()
@@ -329,8 +393,8 @@ impl<S: Feed> Run<'_, S> {
             self.net.values()?
         };
         let net = Net::with_values(self.shape, values, &self.pool)?;
-        let nets = [BenchNet { net, recipe: self.config.recipe }];
-        let Notes { notes, apart } = by_step(&nets, valid, false)?;
+        let nets = [BenchNet { net, recipe: self.config.recipe, squares: Vec::new() }];
+        let Notes { notes, apart } = by_step(&nets, valid, &Means { all_keys: false, orders: ORDERS_CHECKED })?;
         let chord = apart.map(|a| Score::of_steps(&a, 1).nats);
         Ok((Score::of_steps(&notes, S::UNITS), chord))
     }

@@ -17,6 +17,7 @@
 //!
 //! Not here: nets; product corpora and their bits a note (`eval`).
 
+mod adapt;
 mod chords;
 pub mod count;
 pub mod feed;
@@ -40,7 +41,7 @@ use super::ops::Pool;
 use super::report::TrainError;
 use count::{Baseline, KEYS, VOICES};
 use feed::Feed;
-use nets::BenchNet;
+use nets::{BenchNet, Means};
 use read::Splits;
 use recipe::ChordUse;
 use report::{FileFacts, NetRow, Row, SplitFacts};
@@ -146,28 +147,52 @@ pub fn evaluate(benchmark: &Benchmark, folders: &[PathBuf], judged: &Judged) -> 
 /// Rows of nets: each by itself, all together, and all together in all keys.
 fn rows<S: Feed>(benchmark: &Benchmark, splits: &Splits<S>, judged: &Judged) -> Result<Vec<NetRow>, TrainError> {
     let pool = Pool::new(1).map_err(|e| TrainError::Setting(format!("no threads: {e}")))?;
+    crate::train::memory::keep();
     let open = |path: &PathBuf| nets::open::<S>(path, benchmark.name, &pool);
     let opened = judged.nets.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (nets, states): (Vec<BenchNet>, Vec<learn::State>) = opened.into_iter().unzip();
-    let mut groups: Vec<(String, &[BenchNet], bool)> = Vec::new();
+    let mut groups: Vec<(String, &[BenchNet], How)> = Vec::new();
+    let orders = judged.orders.clamp(1, S::ORDERS);
+    let mut add = |name: String, nets| {
+        groups.push((name, nets, How::Still(Means::PLAIN)));
+        if orders > 1 && nets.iter().all(|n: &BenchNet| n.recipe.orders) {
+            groups.push((format!("  in {orders} orders"), nets, How::Still(Means { orders, ..Means::PLAIN })));
+        }
+    };
     for ((net, state), path) in nets.chunks(1).zip(&states).zip(&judged.nets) {
-        groups.push((NetRow::name(path, state, &net[0].net), net, false));
+        add(NetRow::name(path, state, &net[0].net), net);
     }
     if nets.len() > 1 {
-        groups.push((format!("average of {} nets", nets.len()), &nets, false));
+        add(format!("average of {} nets", nets.len()), &nets);
     }
     if judged.all_keys && !nets.is_empty() {
-        groups.push((format!("{} net(s) in all keys that fit", nets.len()), &nets, true));
+        let how = How::Still(Means { all_keys: true, orders });
+        groups.push((format!("{} net(s) in all keys that fit", nets.len()), &nets, how));
     }
-    let score = |nets: &[BenchNet], pieces: &[Vec<S>], all_keys: bool| {
-        let is_first = nets.iter().all(|n| n.recipe.chord == ChordUse::First);
-        nets::by_step(nets, pieces, all_keys).map(|told| report::NetScore::of::<S>(&told, is_first))
+    if let Some(rate) = judged.adapt {
+        let how = How::Learning(adapt::Pace { rate, ..S::PACE });
+        groups.push((format!("{} net(s) that learn as they go", nets.len()), &nets, how));
+    }
+    let score = |nets: &[BenchNet], pieces: &[Vec<S>], how: &How| -> Result<report::NetScore, TrainError> {
+        let told = match how {
+            How::Still(means) => nets::by_step(nets, pieces, means)?,
+            How::Learning(pace) => adapt::by_step(nets, pieces, orders, pace, &pool)?,
+        };
+        Ok(report::NetScore::of::<S>(&told, nets.iter().all(|n| n.recipe.chord == ChordUse::First)))
     };
-    let row = |(name, nets, all_keys): (String, &[BenchNet], bool)| {
-        let test = judged.test.then(|| score(nets, &splits.test, all_keys)).transpose()?;
-        Ok(NetRow { name, valid: score(nets, &splits.valid, all_keys)?, test })
+    let row = |(name, nets, how): (String, &[BenchNet], How)| {
+        let test = judged.test.then(|| score(nets, &splits.test, &how)).transpose()?;
+        Ok(NetRow { name, valid: score(nets, &splits.valid, &how)?, test })
     };
     groups.into_iter().map(row).collect()
+}
+
+/// How nets are scored.
+enum How {
+    /// As they are.
+    Still(Means),
+    /// While they learn.
+    Learning(adapt::Pace),
 }
 
 /// Trains a net on a benchmark; true when it was stopped.
@@ -197,6 +222,10 @@ pub struct Judged {
     pub nets: Vec<PathBuf>,
     /// In all keys that fit, too.
     pub all_keys: bool,
+    /// All together while they learn from what they have guessed, too: at this rate.
+    pub adapt: Option<f32>,
+    /// Orders of listing a step that are averaged too, where the nets learned with any.
+    pub orders: usize,
     /// The test split too, which no choice is made by.
     pub test: bool,
 }

@@ -1,8 +1,9 @@
 //! The nets of the benchmarks: their gradients, that they never see what they have to guess, and a run from start to score.
 
-use super::feed::{Feed, Thinning, Window, batch, shape};
+use super::adapt::{Pace, by_step as by_step_learning};
+use super::feed::{Feed, Listing, Thinning, Window, batch, shape};
 use super::learn::{Config, News, Sizes, best_in, train};
-use super::nets::{BenchNet, by_step, open};
+use super::nets::{BenchNet, Means, by_step, open};
 use super::read::Splits;
 use super::recipe::{ChordUse, INGREDIENTS, Recipe};
 use super::steps::{Keys, Voices};
@@ -11,6 +12,7 @@ use crate::token::Bag;
 use crate::train::net::{Net, Noise};
 use crate::train::ops::{Pool, Rows};
 use candle_core::{Device, Tensor};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 const SIZES: Sizes = Sizes { hidden: 16, layers: 2, embed: 12, decide: 16 };
@@ -48,23 +50,33 @@ fn frames(steps: usize, seed: u64) -> Vec<Keys> {
 fn net<S: Feed>(recipe: Recipe) -> BenchNet {
     let Sizes { hidden, layers, embed, decide } = SIZES;
     let net = Net::new(shape::<S>(&recipe, hidden, layers, embed, decide), Chance::new(3), &pool()).unwrap();
-    BenchNet { net, recipe }
+    BenchNet { net, recipe, squares: Vec::new() }
 }
 
-fn slopes_agree<S: Feed>(piece: &[S], recipe: Recipe) {
+fn slopes_agree<S: Feed>(piece: &[S], recipe: Recipe, is_taught: bool) {
     let BenchNet { net, .. } = net::<S>(recipe);
     let rows = Rows { shards: 1, steps: 12, batch: 2 };
     let windows = [Some(Window { piece, start: 0, unscored: 0 }), Some(Window { piece, start: 8, unscored: 2 })];
     let thinning = Thinning { chance: Chance::new(8), update: 1, share: 0.2 };
-    let (batch, _) = batch(rows, &windows, &recipe, Some(&thinning));
-    let noise = Noise { chance: Chance::new(1), update: 3, input: 0.1, hidden: 0.3 };
+    let (mut batch, _) = batch(rows, &windows, &recipe, Listing::Drawn(Chance::new(2), 1), Some(&thinning));
+    if is_taught {
+        let teacher =
+            BenchNet { net: Net::new(net.shape, Chance::new(4), &pool()).unwrap(), recipe, squares: Vec::new() };
+        let told = teacher.told(batch.clone()).unwrap();
+        let classes = Arc::make_mut(&mut batch.classes);
+        assert_eq!(told.len(), classes.cells(S::CHOOSERS));
+        assert!((told.iter().sum::<f32>() - classes.class.len() as f32).abs() < 1e-2, "every row adds up to 1");
+        classes.soft = told;
+    }
+    let noise = Noise { chance: Chance::new(1), update: 3, input: 0.1, hidden: 0.3, recurrent: 0.2 };
     let loss = |net: &Net| net.forward(&batch, Some(&noise), &[]).unwrap().loss;
     let grads = loss(&net).backward().unwrap();
     for (name, var) in net.vars().iter().filter(|(name, _)| !name.starts_with("detail")) {
         let grad = grads.get(var.as_tensor()).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let values = var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let slope: f64 = grad.iter().map(|g| f64::from(g.abs())).sum();
-        let epsilon = (0.02 / slope as f32).min(0.02);
+        // Near a teacher the slopes are small and the loss is curved.
+        let epsilon = (0.02 / slope as f32).min(if is_taught { 0.003 } else { 0.02 });
         let at = |side: f32| {
             let moved: Vec<f32> = values.iter().zip(&grad).map(|(x, g)| x + side * epsilon * g.signum()).collect();
             var.set(&Tensor::from_vec(moved, var.dims(), &Device::Cpu).unwrap()).unwrap();
@@ -78,14 +90,40 @@ fn slopes_agree<S: Feed>(piece: &[S], recipe: Recipe) {
 
 #[test]
 fn gradients_agree_with_finite_differences() {
-    slopes_agree(&chorale(24, 1), Recipe::FULL);
-    slopes_agree(&chorale(24, 2), CHORDS);
-    slopes_agree(&frames(24, 3), Recipe::FULL);
+    slopes_agree(&chorale(24, 1), Recipe::FULL, false);
+    slopes_agree(&chorale(24, 2), CHORDS, true);
+    slopes_agree(&frames(24, 3), Recipe::FULL, false);
+    slopes_agree(&frames(24, 4), Recipe::FULL, true);
 }
 
 /// Nats of all steps, by an untrained net.
 fn nats<S: Feed>(net: &BenchNet, piece: &[S], all_keys: bool) -> Vec<f64> {
-    by_step(std::slice::from_ref(net), &[piece.to_vec()], all_keys).unwrap().notes.remove(0)
+    by_step(std::slice::from_ref(net), &[piece.to_vec()], &Means { all_keys, orders: 3 }).unwrap().notes.remove(0)
+}
+
+/// Nats of all steps, by a net that learns as it goes.
+fn nats_learning<S: Feed>(net: &BenchNet, piece: &[S], rate: f32) -> Vec<f64> {
+    let pace = Pace { rate, ..S::PACE };
+    by_step_learning(std::slice::from_ref(net), &[piece.to_vec()], 2, &pace, &pool()).unwrap().notes.remove(0)
+}
+
+#[test]
+fn a_net_that_learns_as_it_goes_scores_first_and_learns_then() {
+    let (piece, other) = (chorale(96, 1), chorale(96, 2));
+    let mut net = net::<Voices>(Recipe::FULL);
+    net.squares = net.net.values().unwrap().iter().map(|v| vec![1e-6; v.len()]).collect();
+    let changed: Vec<Voices> = piece[..70].iter().chain(&other[70..]).copied().collect();
+    let (a, b) = (nats_learning(&net, &piece, 1e-3), nats_learning(&net, &changed, 1e-3));
+    assert_eq!(a[..70], b[..70], "what comes later must not be seen");
+    let still =
+        by_step(std::slice::from_ref(&net), std::slice::from_ref(&piece), &Means { all_keys: false, orders: 2 });
+    let (still, unmoved) = (still.unwrap().notes.remove(0), nats_learning(&net, &piece, 0.0));
+    assert!(still.iter().zip(&unmoved).all(|(a, b)| (a - b).abs() < 1e-4), "at rate 0 nothing is learned");
+    assert_eq!(a[..16], unmoved[..16], "the first stretch is guessed by the net as it was");
+    assert!(
+        a[32..].iter().sum::<f64>() < 0.97 * unmoved[32..].iter().sum::<f64>(),
+        "an untrained net has much to learn"
+    );
 }
 
 fn future_is_unseen<S: Feed>(piece: &[S], other: &[S], all_keys: bool) {
@@ -109,7 +147,7 @@ fn a_choice_sees_only_the_choices_before_it() {
     let past = chorale(40, 4);
     let told = |now: Voices, recipe: &Recipe| {
         let mut all = Vec::new();
-        Voices::choices(&past, &now, recipe, &mut Bag::new(), &mut |c, bag| all.push((c, bag.clone())));
+        Voices::choices(&past, &now, 0, recipe, &mut Bag::new(), &mut |c, bag| all.push((c, bag.clone())));
         all
     };
     let (a, b) = (told(Voices([30, 20, 15, 8]), &Recipe::FULL), told(Voices([30, 25, 13, 8]), &Recipe::FULL));
@@ -141,7 +179,7 @@ fn rows_fit<S: Feed>(piece: &[S], recipe: &Recipe) {
     for (t, now) in piece.iter().enumerate() {
         S::inputs(&piece[..t], recipe, &mut bag);
         assert!(bag.ids.iter().all(|id| *id < S::STEP_ROWS));
-        S::choices(&piece[..t], now, recipe, &mut bag, &mut |choice, bag| {
+        S::choices(&piece[..t], now, t % S::ORDERS, recipe, &mut bag, &mut |choice, bag| {
             assert!(bag.ids.iter().all(|id| *id < S::CONTEXT_ROWS));
             assert!(
                 choice.class < S::CHOOSERS[choice.chooser].classes && (choice.class == 0 || choice.class > choice.last)
@@ -182,9 +220,15 @@ fn a_run_learns_resumes_and_is_scored_again() {
     pieced.extend(run(&Config { resume: true, ..config(20) }, &parts, 100));
     assert_eq!(curve, pieced);
     let (net, state) = open::<Voices>(&best_in(&whole), "jsb16", &pool()).unwrap();
-    let again = by_step(&[net], &splits.valid, false).unwrap();
+    let again = by_step(&[net], &splits.valid, &Means { all_keys: false, orders: 4 }).unwrap();
     assert_eq!(super::score::Score::of_steps(&again.notes, 4).nats, curve[2].1);
     assert!(state.curve.iter().zip(&curve).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-9), "{:?}", state.curve);
+    let pupil = Config { teachers: vec![best_in(&whole)], updates: 20, ..config(20) };
+    let taught = run(&pupil, &folder.join("pupil"), 100);
+    assert!(taught.len() == 1 && taught[0].1 != curve[0].1, "{taught:?}");
+    let pupil = Config { recipe: Recipe::FULL.without(&["orders".to_owned()]), ..pupil };
+    let refused = train("jsb16", &pupil, &splits, &parts, &mut |_| {}, &never).unwrap_err().to_string();
+    assert!(refused.contains("cannot teach"), "{refused}");
     let other = open::<Voices>(&best_in(&whole), "jsbq", &pool()).err().unwrap().to_string();
     assert!(other.contains("holds a net of the benchmark jsb16"), "{other}");
     let bad = train("jsb16", &Config { resume: true, seed: 2, ..config(20) }, &splits, &whole, &mut |_| {}, &never);

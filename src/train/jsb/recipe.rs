@@ -23,6 +23,11 @@ pub const INGREDIENTS: &[Ingredient] = &[
         doc: "pitches scored by their distance to known ones",
         set: |r, on| r.distance = on,
     },
+    Ingredient {
+        name: "orders",
+        doc: "voices are chosen in any order, and orders averaged",
+        set: |r, on| r.orders = on,
+    },
     Ingredient { name: "transposition", doc: "all keys that the voices' ranges allow", set: |r, on| r.transpose = on },
     Ingredient { name: "average", doc: "the moving average of the weights", set: |r, on| r.average = on },
     Ingredient { name: "dropout", doc: "dropout on the input and between layers", set: |r, on| r.dropout = on },
@@ -54,6 +59,9 @@ pub struct Recipe {
     pub held: bool,
     /// Pitches have scores for their distance to known ones.
     pub distance: bool,
+    /// A step is learned in any order of its voices, and scored as the mean of several.
+    #[serde(default)]
+    pub orders: bool,
     /// Pieces are learned in all keys that fit.
     pub transpose: bool,
     /// The averaged weights are scored.
@@ -72,6 +80,7 @@ impl Recipe {
         lookback: true,
         held: true,
         distance: true,
+        orders: true,
         transpose: true,
         average: true,
         dropout: true,

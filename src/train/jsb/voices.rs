@@ -1,5 +1,6 @@
 //! Four voices as the net sees them: what each sang, how long it has been held, what it did a beat and bars ago.
 
+use super::adapt::Pace;
 use super::chords;
 use super::feed::{Choice, Feed, KNOWN};
 use super::recipe::{ChordUse, Recipe};
@@ -7,8 +8,33 @@ use super::steps::{Step, VOICES, Voices};
 use crate::engine::lstm::shape::Chooser;
 use crate::token::{Bag, Group, start_of, total};
 
-/// The order of choosing: the outer voices, then the inner ones.
-const ORDER: [usize; VOICES] = [0, 3, 1, 2];
+/// Orders of choosing. The usual one is first: the outer voices, then the inner ones; of those that follow, each begins with another voice.
+const ORDERS: [[usize; VOICES]; 24] = [
+    [0, 3, 1, 2],
+    [3, 2, 1, 0],
+    [1, 2, 0, 3],
+    [2, 0, 3, 1],
+    [3, 0, 2, 1],
+    [0, 1, 2, 3],
+    [2, 1, 3, 0],
+    [1, 3, 0, 2],
+    [0, 2, 3, 1],
+    [3, 1, 0, 2],
+    [1, 0, 2, 3],
+    [2, 3, 1, 0],
+    [0, 3, 2, 1],
+    [3, 0, 1, 2],
+    [2, 0, 1, 3],
+    [1, 2, 3, 0],
+    [0, 1, 3, 2],
+    [3, 2, 0, 1],
+    [1, 3, 2, 0],
+    [2, 1, 0, 3],
+    [0, 2, 1, 3],
+    [3, 1, 2, 0],
+    [2, 3, 0, 1],
+    [1, 0, 3, 2],
+];
 /// Ranges that transposed pieces stay in, as classes: soprano 60..=81, alto 53..=77, tenor 45..=72, bass 36..=64.
 const RANGES: [(i32, i32); VOICES] = [(25, 46), (18, 42), (10, 37), (1, 29)];
 /// Steps that are looked back.
@@ -71,6 +97,8 @@ impl Feed for Voices {
     const STEP_ROWS: u32 = total(STEP);
     const CONTEXT_ROWS: u32 = VOICES as u32 * DECISION_ROWS + CHORD_ROWS;
     const FARTHEST: usize = Voices::CLASSES - 2;
+    const ORDERS: usize = ORDERS.len();
+    const PACE: Pace = Pace { rate: 1.2e-4, forgotten: 0.02, stretch: 16 };
 
     fn moved(&self, shift: i32) -> Voices {
         Voices(self.0.map(|c| if c == 0 { 0 } else { (i32::from(c) + shift).clamp(1, 46) as u8 }))
@@ -121,18 +149,28 @@ impl Feed for Voices {
         }
     }
 
-    fn choices(past: &[Voices], now: &Voices, recipe: &Recipe, bag: &mut Bag, each: &mut dyn FnMut(Choice, &mut Bag)) {
+    fn choices(
+        past: &[Voices],
+        now: &Voices,
+        order: usize,
+        recipe: &Recipe,
+        bag: &mut Bag,
+        each: &mut dyn FnMut(Choice, &mut Bag),
+    ) {
         if recipe.chord != ChordUse::None {
             chord_rows(past, recipe, bag);
             let weight = if recipe.chord == ChordUse::Aside { 0.3 } else { 1.0 };
             each(Choice { chooser: VOICES, class: chords::class(now), weight, ..Choice::default() }, bag);
         }
-        for (turn, voice) in ORDER.into_iter().enumerate() {
-            let chosen = if recipe.in_step { &ORDER[..turn] } else { &[] };
+        let order = &ORDERS[order];
+        for (turn, voice) in order.iter().copied().enumerate() {
+            let chosen = if recipe.in_step { &order[..turn] } else { &[] };
             decision_rows(past, now, voice, chosen, recipe, bag);
             let mut known = [0; KNOWN];
             known[0] = class_ago(past, 1, voice) % NOTHING;
-            for (place, other) in known[1..].iter_mut().zip(chosen) {
+            // Every other voice has its own place, whenever it was chosen.
+            let others = ORDERS[0].iter().filter(|other| **other != voice);
+            for (place, other) in known[1..].iter_mut().zip(others).filter(|(_, other)| chosen.contains(other)) {
                 *place = usize::from(now.0[*other]);
             }
             let class = now.class(voice);

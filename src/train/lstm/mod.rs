@@ -74,6 +74,8 @@ pub struct Config {
     pub from: Option<Arc<Origin>>,
     /// All pieces carry this style; `None` leaves them the styles of their folders, or when fine-tuning the folder's name.
     pub style: Option<String>,
+    /// When fine-tuning: pieces keep the styles of their folders, as far as the model has rows for them.
+    pub keep_styles: bool,
     /// When fine-tuning: first updates, which change only the style's row and the heads. All later ones change everything, at a
     /// tenth of the rate.
     pub heads: u64,
@@ -107,6 +109,7 @@ impl Default for Config {
             patience: 8,
             from: None,
             style: None,
+            keep_styles: false,
             heads: 100,
             resume: false,
             adam: AdamW::default(),

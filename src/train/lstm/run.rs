@@ -3,7 +3,6 @@
 use super::tune::{self, Styles};
 use super::{Config, checkpoint_in};
 use crate::corpus::Corpus;
-use crate::engine::lstm::shape::BAND;
 use crate::engine::lstm::{Card, Packed, Precision, Shape, Weights, file, file::Trained};
 use crate::music::Chance;
 use crate::token;
@@ -99,10 +98,7 @@ impl<'a> Run<'a> {
         } else {
             (Optimiser::new(net.vars())?, fresh, None)
         };
-        let first = match (&config.from, row) {
-            (Some(_), Some(row)) => tune::heads_only(&net, row),
-            _ => Vec::new(),
-        };
+        let first = if config.from.is_some() { tune::heads_only(&net, row) } else { Vec::new() };
         let sampler = Sampler::new(&picked.train, config.window, config.transpose, chance.fold(2));
         let began = Instant::now();
         let (corpora, roles) = (origins(config, corpus), picked.roles);
@@ -247,6 +243,7 @@ impl<'a> Run<'a> {
             update: self.optimiser.updates,
             input: self.config.input_dropout,
             hidden: self.config.dropout,
+            recurrent: 0.0,
         };
         let pass = self.net.forward(batch, Some(&noise), &[])?;
         let grads = pass.loss.backward()?;
@@ -393,17 +390,8 @@ impl<'a> Run<'a> {
 }
 
 fn shape_of(config: &Config) -> Shape {
-    Shape {
-        features: token::STEP_ROWS as usize,
-        context: token::DECISION_ROWS as usize,
-        embed: config.embed,
-        hidden: config.hidden,
-        layers: config.layers,
-        decide: config.decide,
-        detail: config.detail,
-        choosers: BAND,
-        relative: 0,
-    }
+    let Config { embed, decide, detail, .. } = *config;
+    Shape { embed, decide, detail, ..Shape::band(config.hidden, config.layers) }
 }
 
 /// Goes on from a checkpoint that was made with the same things.

@@ -77,6 +77,19 @@ fn rate(r: &Report) -> Option<(u64, f32)> {
 }
 
 #[test]
+fn pieces_keep_their_styles_where_that_is_asked() {
+    let (folder, tuned) = (Folder::new("keep-from"), Folder::new("kept"));
+    go(&config(10), &corpus(), &folder).0.unwrap();
+    let first = model(&folder);
+    let config = Config { from: Some(Arc::new(origin(&first))), keep_styles: true, heads: 4, ..config(8) };
+    let styles = tune::styles(&config, &other()).unwrap();
+    assert_eq!(styles, tune::Styles { names: first.card.styles.clone(), row: None, is_new: false });
+    go(&config, &corpus(), &tuned).0.unwrap();
+    assert_eq!(model(&tuned).card.styles, first.card.styles);
+    assert_ne!(model(&tuned).get("features.weight"), first.get("features.weight"));
+}
+
+#[test]
 fn a_new_style_begins_as_the_mean_of_those_known_and_a_known_one_as_it_is() {
     let folder = Folder::new("tune-mean");
     go(&config(3), &corpus(), &folder).0.unwrap();
@@ -169,9 +182,10 @@ fn a_run_ends_early_and_keeps_the_best_weights_also_when_it_was_interrupted() {
     let (a, b) = (metrics::read(&whole.0), metrics::read(&halves.0));
     assert_eq!((a.valid, a.learning.len(), a.best, a.end), (b.valid, b.learning.len(), b.best, b.end));
     // Patience 0 goes on to the end and keeps the best all the same.
-    let (patient, _) = go(&Config { patience: 0, ..wanted }, &corpus, &halves);
-    let patient = patient.unwrap();
-    assert_eq!((patient.updates, patient.is_early, patient.kept < 200), (200, false, true));
+    let (patient, reports) = go(&Config { patience: 0, ..wanted }, &corpus, &Folder::new("early-patient"));
+    let (patient, curve) = (patient.unwrap(), valid_curve(&reports));
+    let best = curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+    assert_eq!((patient.updates, patient.is_early, patient.kept), (200, false, best.0));
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub fn styles(config: &Config, corpus: &Corpus) -> Result<Styles, TrainError> {
     let folder = corpus.pieces.first().map(|p| p.corpus.clone()).unwrap_or_default();
     let (mut names, style) = match (&config.from, &config.style) {
         (None, None) => return Ok(Styles { names: style_rows(corpus), row: None, is_new: false }),
+        (Some(origin), _) if config.keep_styles => {
+            return Ok(Styles { names: origin.weights.card.styles.clone(), row: None, is_new: false });
+        }
         (None, Some(style)) => (STYLES.iter().map(|s| s.name.to_string()).collect(), style.clone()),
         (Some(origin), style) => (origin.weights.card.styles.clone(), style.clone().unwrap_or(folder)),
     };
@@ -106,13 +109,13 @@ fn style_start(variable: &str) -> Option<usize> {
     }
 }
 
-/// What the first updates may change: the style's row among the inputs, and the heads; the LSTM and what it reads stay.
-pub fn heads_only(net: &Net, row: u32) -> Vec<Reach> {
+/// What the first updates may change: the style's row among the inputs, if there is one, and the heads; the LSTM and what it reads stay.
+pub fn heads_only(net: &Net, row: Option<u32>) -> Vec<Reach> {
     let of = |name: &str| match name {
-        "features.weight" => {
+        "features.weight" => row.map_or(Reach::Nothing, |row| {
             let at = (STEP_STYLE + row) as usize;
             Reach::Rows(at..at + 1)
-        }
+        }),
         name if name.starts_with("lstm.") => Reach::Nothing,
         _ => Reach::All,
     };

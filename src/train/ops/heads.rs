@@ -22,6 +22,19 @@ pub struct RoleTargets {
     pub weight: Vec<f32>,
     /// Pitches that others are scored by.
     pub known: Known,
+    /// What a teacher thinks of the classes, a row for each decision as wide as its chooser's classes; then the loss is the
+    /// cross-entropy to it (Hinton et al. 2015, arXiv 1503.02531). Empty without a teacher.
+    pub soft: Vec<f32>,
+    /// Whether the probabilities of all classes are kept, likewise in rows.
+    pub is_told: bool,
+}
+
+impl RoleTargets {
+    /// Classes of all decisions together.
+    pub fn cells(&self, choosers: &[Chooser]) -> usize {
+        let firsts = std::iter::once(0).chain(self.ends.iter().copied());
+        choosers.iter().zip(self.ends.iter().zip(firsts)).map(|(c, (end, first))| c.classes * (end - first)).sum()
+    }
 }
 
 /// Pitches that are known when a decision is made: every pitch gets a score for its distance to each of them, the same in all keys.
@@ -122,13 +135,27 @@ pub struct Heads {
     with_grads: bool,
     pool: Pool,
     nats: Arc<Mutex<Vec<f32>>>,
+    told: Arc<Mutex<Vec<f32>>>,
     grads: Grads,
 }
 
 impl Heads {
     /// Heads for these decisions; gradients are made only when asked for.
     pub fn new(targets: Arc<RoleTargets>, choosers: &'static [Chooser], with_grads: bool, pool: &Pool) -> Heads {
-        Heads { targets, choosers, with_grads, pool: pool.clone(), nats: Arc::default(), grads: Mutex::default() }
+        let pool = pool.clone();
+        Heads {
+            targets,
+            choosers,
+            with_grads,
+            pool,
+            nats: Arc::default(),
+            told: Arc::default(),
+            grads: Mutex::default(),
+        }
+    }
+    /// Where the probabilities of all classes are found, when they are asked for.
+    pub fn told(&self) -> Arc<Mutex<Vec<f32>>> {
+        self.told.clone()
     }
     /// Where every decision's cross-entropy in nats is found once the op has run.
     pub fn nats(&self) -> Arc<Mutex<Vec<f32>>> {
@@ -145,6 +172,7 @@ impl Heads {
         if !fits
             || t.last.len() != count
             || t.weight.len() != count
+            || (!t.soft.is_empty() && t.soft.len() != t.cells(self.choosers))
             || (t.known.tables > 0 && t.known.class.len() != count * t.known.tables)
         {
             return Err(Error::Msg("the arguments of the heads do not fit".into()));
@@ -152,6 +180,8 @@ impl Heads {
         let mut sums = Sums {
             nats: vec![0.0; count],
             loss: 0.0,
+            told: Vec::new(),
+            cell: 0,
             grads: [a.len(), weight.len(), bias.len()].map(|n| vec![0.0; n]),
         };
         let (mut first, mut first_class) = (0, 0);
@@ -161,6 +191,7 @@ impl Heads {
             (first, first_class) = (*end, first_class + chooser.classes);
         }
         *self.nats.lock().unwrap_or_else(PoisonError::into_inner) = sums.nats;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = sums.told;
         *self.grads.lock().unwrap_or_else(PoisonError::into_inner) = self.with_grads.then_some(sums.grads);
         Ok(sums.loss as f32)
     }
@@ -201,12 +232,17 @@ impl Heads {
                 #[inline(always)]
                 || cross_entropy(row, class, last, weight),
             );
+            if t.is_told {
+                sums.told.extend(row.iter().enumerate().map(|(c, x)| x / weight + f32::from(u8::from(c == class))));
+            }
+            sums.nats[first + i] = one;
+            sums.loss += f64::from(weight)
+                * t.soft.get(sums.cell..sums.cell + m).map_or(f64::from(one), |soft| taught(row, class, weight, soft));
+            sums.cell += m;
             if rows > 0 {
                 scores.fill(0.0);
                 t.known.pairs(first + i, m, |class, at| scores[at] += row[class]);
             }
-            sums.nats[first + i] = one;
-            sums.loss += f64::from(one * weight);
             sums.grads[2][first_class..][..m].iter_mut().zip(row).for_each(|(b, d)| *b += *d);
         }
         if self.with_grads {
@@ -225,6 +261,17 @@ impl Heads {
     }
 }
 
+/// Turns `weight * (p - onehot)` into `weight * (p - soft)`, and gives the cross-entropy to `soft` in nats.
+fn taught(row: &mut [f32], class: usize, weight: f32, soft: &[f32]) -> f64 {
+    row[class] += weight;
+    let mut nats = 0.0;
+    for (x, soft) in row.iter_mut().zip(soft) {
+        nats -= f64::from(*soft) * f64::from((*x / weight).max(f32::MIN_POSITIVE)).ln();
+        *x -= weight * soft;
+    }
+    nats
+}
+
 /// Where one chooser's decisions and rows lie.
 struct Place {
     first: usize,
@@ -239,6 +286,9 @@ struct Place {
 struct Sums {
     nats: Vec<f32>,
     loss: f64,
+    told: Vec<f32>,
+    /// Where the next row of a teacher begins.
+    cell: usize,
     grads: [Vec<f32>; 3],
 }
 

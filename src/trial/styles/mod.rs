@@ -21,6 +21,8 @@ use std::fmt::{Display, Formatter};
 const CHUNKS_MIN: [usize; 2] = [40, 6];
 /// Chunks of one style that are used at most, so that large corpora do not take all the time.
 const CHUNKS_MAX: usize = 400;
+/// Guidance at which styles are played once more, beside 1.
+const GUIDED: [f32; 2] = [2.0, 3.0];
 /// Weights of the second style of a blend.
 const WEIGHTS: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
@@ -35,6 +37,8 @@ pub struct StyleReport {
     pub real: f64,
     /// Balanced accuracy on what was played at weight 1.
     pub played: f64,
+    /// The same with guidance: its strength, and the accuracy.
+    pub guided: Vec<(f32, f64)>,
     /// 1 / number of styles.
     pub chance: f64,
     /// For each style: share of played chunks that are told as it.
@@ -82,10 +86,18 @@ pub fn run(corpus: &Corpus, takes: u64, open: Open, say: &mut dyn FnMut(&str)) -
                 .collect::<Vec<_>>()
         };
         let told = Classifier::fit(&rows(0), styles.len());
-        let mut made = Vec::new();
-        for (class, style) in styles.iter().enumerate() {
-            let blend = StyleBlend::new(&[(style.name, 1.0)]);
-            made.extend(played(family, style, &blend, takes, open)?.into_iter().map(|x| (x, class)));
+        let mut all = |guidance: f32| -> Result<Vec<(Vec<f64>, usize)>, String> {
+            let mut made = Vec::new();
+            for (class, style) in styles.iter().enumerate() {
+                let asked = Asked { blend: StyleBlend::new(&[(style.name, 1.0)]), guidance };
+                made.extend(played(family, style, &asked, takes, open)?.into_iter().map(|x| (x, class)));
+            }
+            Ok(made)
+        };
+        let made = all(1.0)?;
+        let mut guided = Vec::new();
+        for guidance in GUIDED {
+            guided.push((guidance, told.balanced_accuracy(&all(guidance)?)));
         }
         let of = |class: usize| made.iter().filter(|m| m.1 == class).cloned().collect::<Vec<_>>();
         reports.push(StyleReport {
@@ -93,6 +105,7 @@ pub fn run(corpus: &Corpus, takes: u64, open: Open, say: &mut dyn FnMut(&str)) -
             styles: styles.iter().map(|s| s.name.to_owned()).collect(),
             real: told.balanced_accuracy(&rows(1)),
             played: told.balanced_accuracy(&made),
+            guided,
             chance: 1.0 / styles.len() as f64,
             by_style: (0..styles.len()).map(|c| told.balanced_accuracy(&of(c))).collect(),
             blends: blends(family, &styles, &told, takes, open)?,
@@ -113,7 +126,7 @@ fn blends(family: Family, styles: &[Style], told: &Classifier, takes: u64, open:
         let mut means = Vec::new();
         for weight in WEIGHTS {
             let blend = StyleBlend::new(&[(pair[0].name, 1.0 - weight), (pair[1].name, weight)]);
-            let chunks = played(family, &pair[0], &blend, takes, open)?;
+            let chunks = played(family, &pair[0], &Asked { blend, guidance: 1.0 }, takes, open)?;
             let second = |x: &Vec<f64>| {
                 let p = told.probabilities(x);
                 p[a + 1] / (p[a] + p[a + 1]).max(1e-12)
@@ -193,8 +206,14 @@ fn real(family: Family, piece: &Piece) -> Vec<Vec<f64>> {
     all
 }
 
+/// What a model is asked for.
+struct Asked {
+    blend: StyleBlend,
+    guidance: f32,
+}
+
 /// Numbers of what the model plays, `takes` chunks that each begin after a chunk of its own.
-fn played(family: Family, style: &Style, blend: &StyleBlend, takes: u64, open: Open) -> Result<Vec<Vec<f64>>, String> {
+fn played(family: Family, style: &Style, asked: &Asked, takes: u64, open: Open) -> Result<Vec<Vec<f64>>, String> {
     let bar_steps = style.metre.bar_steps();
     let length = u64::from(CHUNK_BARS * bar_steps);
     let bars = BarMap::new(style.metre);
@@ -210,7 +229,8 @@ fn played(family: Family, style: &Style, blend: &StyleBlend, takes: u64, open: O
             for (role, part) in &mut band {
                 let mut ask =
                     Ask::new(bars.place(StepIndex(step)), *role, Chance::new(9).fold(take).fold(*role as u64));
-                ask.style = blend.clone();
+                ask.style = asked.blend.clone();
+                ask.guidance = asked.guidance;
                 ROLES.iter().for_each(|r| ask.band[r.index()].present = style.roles[r.index()]);
                 let mut out = StepNotes::EMPTY;
                 part.next_step(&ask, &Heard { history: &history, now: &now }, &mut out).map_err(|e| e.to_string())?;
@@ -237,6 +257,9 @@ impl Display for StyleReport {
             self.played,
             self.chance
         )?;
+        for (guidance, accuracy) in &self.guided {
+            writeln!(f, "played with guidance {guidance}: {accuracy:.3}")?;
+        }
         let each: Vec<String> = self.styles.iter().zip(&self.by_style).map(|(s, a)| format!("{s} {a:.2}")).collect();
         writeln!(f, "{}", each.join(", "))?;
         for Blend { styles: [a, b], second, tau } in &self.blends {
