@@ -266,7 +266,7 @@ const FIGURES: &[Column<Figures>] = &[
     ("distinct bars", 3, |x| Some(x.diversity.distinct)),
     ("onset cells to the nearest train bar", 2, |x| Some(x.diversity.nearest)),
     ("bars that are in train", 3, |x| Some(x.diversity.copies)),
-    ("windows of 8 notes and more that are in train", 3, |x| x.diversity.memorised),
+    ("windows of 8 notes or more in train", 3, |x| x.diversity.memorised),
     ("windows within 98 % of real ones", 3, |x| x.usual),
     ("told from real by a classifier (0.5: not)", 3, |x| x.told_apart),
     ("Fréchet distance of features", 2, |x| x.frechet),
