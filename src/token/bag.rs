@@ -11,6 +11,11 @@ pub struct Group {
     pub doc: &'static str,
 }
 
+/// A group, for the tables.
+pub const fn group(name: &'static str, rows: u32, doc: &'static str) -> Group {
+    Group { name, rows, doc }
+}
+
 /// First row of the group called `name`; a wrong name stops the build.
 pub const fn start_of(groups: &[Group], name: &str) -> u32 {
     let (mut i, mut row) = (0, 0);

@@ -1,15 +1,11 @@
 //! The context of a decision inside a step: which role chooses, what was chosen already, what its line did before.
 
-use super::bag::{Bag, Group, start_of, total};
+use super::bag::{Bag, Group, group, start_of, total};
 use super::classes;
 use super::features::{Conditions, STYLE_ROWS, chord_rows, control_rows, style_rows};
 use super::scene::{Onsets, Scene};
 use crate::engine::heard::HeardNote;
 use crate::music::Role;
-
-const fn group(name: &'static str, rows: u32, doc: &'static str) -> Group {
-    Group { name, rows, doc }
-}
 
 /// The groups of rows that a decision can name, in order.
 pub const DECISION_GROUPS: &[Group] = &[

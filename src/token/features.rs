@@ -1,15 +1,11 @@
 //! The input of a step: one table of groups, and the function that names the rows.
 
-use super::bag::{Bag, Group, start_of, total};
+use super::bag::{Bag, Group, group, start_of, total};
 use super::scene::{Scene, pitch_classes};
 use crate::engine::RoleAsk;
 use crate::engine::heard::History;
 use crate::music::{Chord, Key, ROLES};
 use crate::time::{Metre, Place};
-
-const fn group(name: &'static str, rows: u32, doc: &'static str) -> Group {
-    Group { name, rows, doc }
-}
 
 /// Rows for styles; a model's file says which name has which row.
 pub const STYLE_ROWS: u32 = 32;

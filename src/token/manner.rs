@@ -1,6 +1,6 @@
 //! The rows that the detail of a chosen note sees: which sound it is, and how hard and how far off the grid the role has been playing.
 
-use super::bag::{Bag, Group, start_of, total};
+use super::bag::{Bag, Group, group, start_of, total};
 use super::classes::{self, OFFSET_CLASSES, SOUND_ROWS, VELOCITY_CLASSES};
 use crate::engine::heard::{HeardNote, History};
 use crate::music::{Role, StepNote};
@@ -16,10 +16,6 @@ const REACH: u64 = 64;
 const MEAN_NOTES: u32 = 16;
 /// Half a sixteenth, the largest offset, in ticks.
 const HALF_STEP_TICKS: f32 = 120.0;
-
-const fn group(name: &'static str, rows: u32, doc: &'static str) -> Group {
-    Group { name, rows, doc }
-}
 
 /// The groups of rows that the detail of a note can name, in order.
 pub const DETAIL_GROUPS: &[Group] = &[

@@ -22,7 +22,7 @@ mod manner;
 mod measure;
 mod scene;
 
-pub use bag::{Bag, Group, start_of, total};
+pub use bag::{Bag, Group, group, start_of, total};
 pub use decisions::{
     DECISION_GROUPS, DECISION_ROWS, STYLE as DECISION_STYLE, count_row, decision_base, decision_features, note_row,
     own_notes_max,

@@ -3,7 +3,7 @@
 //!
 //! A stretch is scored before anything is learned from it, so what comes later is never seen and the likelihood is a true one.
 
-use super::feed::{Feed, Listing, Window, batch};
+use super::feed::{Feed, Listing, Owner, Window, batch};
 use super::nets::{BenchNet, Notes, Tally};
 use super::recipe::ChordUse;
 use crate::music::Chance;
@@ -39,10 +39,10 @@ pub fn by_step<S: Feed>(
     let has_chord = nets.iter().all(|n| n.recipe.chord != ChordUse::None);
     let orders = if nets.iter().all(|n| n.recipe.orders) { orders.clamp(1, S::ORDERS) } else { 1 };
     let mut told = Notes::empty(pieces, has_chord);
+    let learners = nets.iter().map(|net| Learner::new(net, pool)).collect::<Result<Vec<_>, _>>()?;
     for (at, piece) in pieces.iter().enumerate() {
         let mut tally = Tally::default();
-        for net in nets {
-            let learner = Learner::new(net, pool)?;
+        for learner in &learners {
             tally.add(
                 learner
                     .piece(piece, orders, pace, has_chord)?
@@ -78,14 +78,17 @@ impl<'a> Learner<'a> {
         Ok(Learner { from, net, first, scales })
     }
 
-    /// Nats of a piece's choices in the order of stretches, and whose they are.
+    /// Forgets everything, then gives the nats of a piece's choices in the order of stretches, and whose they are.
     fn piece<S: Feed>(
         &self,
         piece: &[S],
         orders: usize,
         pace: &Pace,
         has_chord: bool,
-    ) -> Result<Vec<(f64, super::feed::Owner)>, TrainError> {
+    ) -> Result<Vec<(f64, Owner)>, TrainError> {
+        for ((_, var), first) in self.net.vars().iter().zip(&self.first) {
+            var.set(&Tensor::from_slice(first, var.dims(), &Device::Cpu)?)?;
+        }
         let (mut all, mut state) = (Vec::new(), Vec::new());
         let rows = Rows { shards: 1, steps: pace.stretch, batch: 1 };
         for start in (0..piece.len()).step_by(pace.stretch) {

@@ -5,7 +5,7 @@ use super::feed::{Choice, Feed, KNOWN};
 use super::recipe::Recipe;
 use super::steps::Keys;
 use crate::engine::lstm::shape::Chooser;
-use crate::token::{Bag, Group, start_of, total};
+use crate::token::{Bag, Group, group, start_of, total};
 
 /// END and 88 keys.
 const CLASSES: usize = 89;
@@ -15,10 +15,6 @@ const LAGS: [usize; 4] = [2, 4, 8, 16];
 const SPREADS: u32 = 50;
 /// Keys of a frame that are counted apart.
 const COUNTS: u32 = 10;
-
-const fn group(name: &'static str, rows: u32, doc: &'static str) -> Group {
-    Group { name, rows, doc }
-}
 
 const STEP: &[Group] = &[
     group("bias", 1, "always"),

@@ -119,6 +119,9 @@ fn a_net_that_learns_as_it_goes_scores_first_and_learns_then() {
         by_step(std::slice::from_ref(&net), std::slice::from_ref(&piece), &Means { all_keys: false, orders: 2 });
     let (still, unmoved) = (still.unwrap().notes.remove(0), nats_learning(&net, &piece, 0.0));
     assert!(still.iter().zip(&unmoved).all(|(a, b)| (a - b).abs() < 1e-4), "at rate 0 nothing is learned");
+    let pace = Pace { rate: 1e-3, ..Voices::PACE };
+    let both = by_step_learning(std::slice::from_ref(&net), &[other, piece], 2, &pace, &pool()).unwrap();
+    assert_eq!(both.notes[1], a, "what a piece taught is forgotten with it");
     assert_eq!(a[..16], unmoved[..16], "the first stretch is guessed by the net as it was");
     assert!(
         a[32..].iter().sum::<f64>() < 0.97 * unmoved[32..].iter().sum::<f64>(),

@@ -6,7 +6,7 @@ use super::feed::{Choice, Feed, KNOWN};
 use super::recipe::{ChordUse, Recipe};
 use super::steps::{Step, VOICES, Voices};
 use crate::engine::lstm::shape::Chooser;
-use crate::token::{Bag, Group, start_of, total};
+use crate::token::{Bag, Group, group, start_of, total};
 
 /// Orders of choosing. The usual one is first: the outer voices, then the inner ones; of those that follow, each begins with another voice.
 const ORDERS: [[usize; VOICES]; 24] = [
@@ -48,10 +48,6 @@ const MOVES: u32 = 26;
 const SPREADS: u32 = 50;
 const HELD: u32 = 32;
 const HELD_SHORT: u32 = 16;
-
-const fn group(name: &'static str, rows: u32, doc: &'static str) -> Group {
-    Group { name, rows, doc }
-}
 
 const STEP: &[Group] = &[
     group("bias", 1, "always"),
