@@ -1,24 +1,31 @@
 //! The cache: what was understood of each file, in one compact file per folder that was read.
 //!
-//! Layout: magic, version, FNV-1a checksum of the rest, number of entries; then per entry the file's path, size and time of last
-//! change, and the sheets or the reason why there are none. All numbers little endian. A cache that is broken in any way is as if it
-//! were not there.
+//! Layout: magic, version; then a record for each file in the order of paths: length and FNV-1a checksum of what follows, the file's
+//! path, size and time of last change, and the sheets or the reason why there are none. All numbers little endian.
+//!
+//! A folder is walked in the same order, so records and files are merged like two sorted lists, and neither list of notes is ever in
+//! memory as a whole. A record counts only when its checksum is right: from the first broken one on, the cache is as if it ended there.
+//! It is written anew from the first difference on; what stands before it is copied.
 
-use super::piece::{Dropped, GridNote};
+use super::codec::{Reader, SHEET_BYTES, put_count, put_sheet, put_text, take_sheet};
 use super::quantise::Sheet;
-use crate::music::{Chord, Key, ROLES, SCALES, StepNote};
-use crate::time::Metre;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"RICERCA\0";
 /// To be raised whenever reading, roles, quantising or harmony change.
-const VERSION: u32 = 7;
-/// Largest cache file that is read.
-const CACHE_BYTES: u64 = 1 << 30;
+const VERSION: u32 = 8;
+/// Bytes of magic and version.
+const HEAD_BYTES: usize = 12;
+/// Bytes of a record's length and checksum.
+const SEAL_BYTES: usize = 12;
+/// Largest record: twice what the largest file that is read can come to.
+const RECORD_BYTES: usize = 64 << 20;
 
 /// What identifies one state of a file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Path from the corpus folder on.
     pub path: PathBuf,
@@ -45,226 +52,203 @@ pub fn file_for(cache: &Path, corpus: &Path) -> PathBuf {
     cache.join(format!("corpus-{:016x}.bin", fnv(whole.as_os_str().as_encoded_bytes())))
 }
 
-/// Reads a cache file; anything wrong with it gives an empty cache.
-pub fn read(path: &Path) -> BTreeMap<Stamp, Outcome> {
-    let is_sane = std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() <= CACHE_BYTES);
-    let bytes = if is_sane { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
-    decode(&bytes).unwrap_or_default()
-}
-
-/// Writes a cache file beside its place and moves it there, so that no reader sees half of it.
-///
-/// # Errors
-/// Those of the file system; the caller can go on without a cache.
-pub fn write(path: &Path, entries: &[(Stamp, Outcome)]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let half = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&half, encode(entries))?;
-    std::fs::rename(&half, path).inspect_err(|_| {
-        // The rename failed, so the temporary file is of no use; that it may stay is the lesser evil.
-        let _ = std::fs::remove_file(&half);
-    })
-}
-
 /// A number for bytes (FNV-1a), to tell files and folders apart by.
 pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn encode(entries: &[(Stamp, Outcome)]) -> Vec<u8> {
-    let mut body = Vec::new();
-    body.extend_from_slice(&(entries.len() as u32).to_le_bytes());
-    for (stamp, outcome) in entries {
-        put_text(&mut body, stamp.path.as_os_str().as_encoded_bytes());
-        body.extend_from_slice(&stamp.size.to_le_bytes());
-        body.extend_from_slice(&stamp.changed.to_le_bytes());
-        match outcome {
-            Ok(sheets) => {
-                body.push(1);
-                body.extend_from_slice(&(sheets.len() as u32).to_le_bytes());
-                sheets.iter().for_each(|sheet| put_sheet(&mut body, sheet));
-            }
-            Err(reason) => {
-                body.push(0);
-                put_text(&mut body, reason.as_bytes());
+/// A cache file while its folder is read. Ask it for every file with [`Cache::take`] and tell it every file with [`Cache::put`], both
+/// in the order of paths; then [`Cache::finish`].
+pub struct Cache {
+    path: PathBuf,
+    old: Option<BufReader<File>>,
+    /// Where the next record begins in the old file; `None` when there is none.
+    at: Option<u64>,
+    /// A record that is further on than the files are.
+    ahead: Option<Record>,
+    /// So many bytes at the start of the old file are those of the new one.
+    kept: u64,
+    new: Option<Half>,
+    /// Writing failed: everything works without a cache, only slower, and a full or read-only disk must not stop a training.
+    is_lost: bool,
+}
+
+/// One record of a cache file, its checksum right.
+pub struct Record {
+    stamp: Stamp,
+    start: u64,
+    /// With length and checksum.
+    bytes: Vec<u8>,
+    /// Where the outcome begins among the bytes.
+    outcome: usize,
+}
+
+impl Record {
+    /// What was understood of the file; `None` when this program cannot have written it.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let mut r = Reader(&self.bytes[self.outcome..]);
+        let outcome = match r.array::<1>()?[0] {
+            1 => Ok(r.list(SHEET_BYTES, take_sheet)?),
+            _ => Err(r.text()?),
+        };
+        r.0.is_empty().then_some(outcome)
+    }
+
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl Cache {
+    /// Opens a cache file; one that is missing or of another version is empty.
+    pub fn open(path: &Path) -> Cache {
+        let old = std::fs::metadata(path).is_ok_and(|m| m.is_file()).then(|| File::open(path).ok()).flatten();
+        let mut old = old.map(BufReader::new);
+        let mut found = [0; HEAD_BYTES];
+        let is_known = old.as_mut().is_some_and(|old| old.read_exact(&mut found).is_ok()) && found == head();
+        let at = is_known.then_some(HEAD_BYTES as u64);
+        Cache { path: path.into(), old, at, ahead: None, kept: at.unwrap_or(0), new: None, is_lost: false }
+    }
+
+    /// The record of a file in this very state.
+    pub fn take(&mut self, stamp: &Stamp) -> Option<Record> {
+        loop {
+            let record = self.ahead.take().or_else(|| self.next())?;
+            match record.stamp.path.cmp(&stamp.path) {
+                // A file that is gone.
+                Ordering::Less => {}
+                Ordering::Equal => return (record.stamp == *stamp).then_some(record),
+                Ordering::Greater => {
+                    self.ahead = Some(record);
+                    return None;
+                }
             }
         }
     }
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&fnv(&body).to_le_bytes());
-    bytes.extend_from_slice(&body);
-    bytes
-}
 
-fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-    out.extend_from_slice(text);
-}
+    /// Keeps what is known of a file: its record where there is one, else the outcome.
+    pub fn put(&mut self, stamp: &Stamp, record: Option<&Record>, outcome: &Outcome) {
+        if let Some(record) = record.filter(|r| self.new.is_none() && r.start == self.kept) {
+            self.kept = record.end();
+        } else if !self.is_lost {
+            let fresh = record.is_none().then(|| encode(stamp, outcome)).flatten();
+            let bytes = record.map(|r| &r.bytes).or(fresh.as_ref());
+            self.is_lost = bytes.is_some_and(|bytes| self.begun().and_then(|new| new.write_all(bytes)).is_err());
+        }
+    }
 
-fn put_sheet(out: &mut Vec<u8>, sheet: &Sheet) {
-    out.extend_from_slice(&sheet.steps.to_le_bytes());
-    out.extend_from_slice(&sheet.bpm.to_le_bytes());
-    for count in [sheet.dropped.effects, sheet.dropped.outside_kit, sheet.dropped.doubled] {
-        out.extend_from_slice(&count.to_le_bytes());
+    /// Puts the new file in the old one's place if it differs.
+    pub fn finish(mut self) {
+        let length = std::fs::metadata(&self.path).map_or(0, |m| m.len());
+        if !self.is_lost && (self.new.is_some() || self.kept != length) && self.begun().is_ok() {
+            // What cannot be put in place is of no use, and goes with its `Half`.
+            let _ = self.new.take().map(|new| new.put_at(&self.path));
+        }
     }
-    out.push(u8::from(sheet.has_velocity) | u8::from(sheet.is_performed) << 1 | u8::from(sheet.is_metre_assumed) << 2);
-    let scale = |key: &Key| SCALES.iter().position(|s| s == &key.scale).unwrap_or(0) as u8;
-    out.extend_from_slice(&sheet.key.as_ref().map_or([255, 0], |k| [k.tonic, scale(k)]));
-    out.extend_from_slice(&(sheet.metres.len() as u32).to_le_bytes());
-    for (step, metre) in &sheet.metres {
-        out.extend_from_slice(&step.to_le_bytes());
-        out.extend_from_slice(&[metre.beats, metre.unit]);
-    }
-    out.extend_from_slice(&(sheet.chords.len() as u32).to_le_bytes());
-    for (step, chord) in &sheet.chords {
-        out.extend_from_slice(&step.to_le_bytes());
-        let chord = chord.map_or([255, 0, 0, 0], |c| [c.root, c.bass, c.mask as u8, (c.mask >> 8) as u8]);
-        out.extend_from_slice(&chord);
-    }
-    out.extend_from_slice(&(sheet.notes.len() as u32).to_le_bytes());
-    for GridNote { step, role, note } in &sheet.notes {
-        out.extend_from_slice(&step.to_le_bytes());
-        out.extend_from_slice(&[role.index() as u8, note.pitch, note.velocity]);
-        out.extend_from_slice(&note.duration_steps.to_le_bytes());
-        out.extend_from_slice(&note.offset_ticks.to_le_bytes());
-    }
-}
 
-/// Bytes that are taken from the front; every read may fail.
-struct Reader<'a>(&'a [u8]);
+    /// The next record; none any more after one that is broken.
+    fn next(&mut self) -> Option<Record> {
+        let start = self.at.take()?;
+        let record = take_record(self.old.as_mut()?, start)?;
+        self.at = Some(record.end());
+        Some(record)
+    }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(count)?;
-        self.0 = tail;
-        Some(head)
-    }
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-    fn text(&mut self) -> Option<String> {
-        let length = self.u32()? as usize;
-        String::from_utf8(self.take(length)?.to_vec()).ok()
-    }
-    /// A list of items of at least `size` bytes: a count that the rest cannot hold is refused before memory is taken.
-    fn list<T>(&mut self, size: usize, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.u32()? as usize;
-        (count.checked_mul(size)? <= self.0.len()).then_some(())?;
-        (0..count).map(|_| item(self)).collect()
+    /// The new file, begun with what is kept of the old one.
+    fn begun(&mut self) -> std::io::Result<&mut BufWriter<File>> {
+        if self.new.is_none() {
+            let mut new = Half::create(&self.path)?;
+            match self.old.as_mut().filter(|_| self.kept > 0) {
+                Some(old) => {
+                    old.seek(SeekFrom::Start(0))?;
+                    std::io::copy(&mut old.take(self.kept), &mut new.file)?;
+                    old.seek(SeekFrom::Start(self.at.unwrap_or(0)))?;
+                }
+                None => new.file.write_all(&head())?,
+            }
+            self.new = Some(new);
+        }
+        self.new.as_mut().map(|new| &mut new.file).ok_or_else(|| std::io::ErrorKind::NotFound.into())
     }
 }
 
-fn decode(bytes: &[u8]) -> Option<BTreeMap<Stamp, Outcome>> {
-    let mut reader = Reader(bytes);
-    (reader.take(8)? == MAGIC && reader.u32()? == VERSION && reader.u64()? == fnv(reader.0)).then_some(())?;
-    let entries = reader.list(25, |r| {
-        let path = PathBuf::from(r.text()?);
-        let stamp = Stamp { path, size: r.u64()?, changed: r.u64()? };
-        let outcome = match r.array::<1>()?[0] {
-            1 => Ok(r.list(35, take_sheet)?),
-            _ => Err(r.text()?),
-        };
-        Some((stamp, outcome))
-    })?;
-    reader.0.is_empty().then(|| entries.into_iter().collect())
+/// A cache file that is not in its place yet, so that no reader sees half of it; gone when it never gets there.
+struct Half {
+    path: PathBuf,
+    file: BufWriter<File>,
 }
 
-fn take_sheet(r: &mut Reader) -> Option<Sheet> {
-    let steps = r.u32()?;
-    let bpm = f32::from_le_bytes(r.array()?);
-    let dropped = Dropped { effects: r.u32()?, outside_kit: r.u32()?, doubled: r.u32()? };
-    let [flags, tonic, scale] = r.array()?;
-    let key = match tonic {
-        0..=11 => Some(Key { tonic, scale: *SCALES.get(usize::from(scale))? }),
-        _ => None,
-    };
-    let metres = r.list(6, |r| {
-        let step = r.u32()?;
-        let [beats, unit] = r.array()?;
-        Some((step, Metre::new(beats, unit)?))
-    })?;
-    let chords = r.list(8, |r| {
-        let step = r.u32()?;
-        let [root, bass, low, high] = r.array()?;
-        let chord =
-            (root < 12 && bass < 12).then(|| Chord { root, bass, mask: u16::from_le_bytes([low, high]) & 0xFFF });
-        Some((step, chord))
-    })?;
-    let notes = r.list(11, |r| {
-        let step = r.u32()?;
-        let [role, pitch, velocity] = r.array()?;
-        let duration_steps = u16::from_le_bytes(r.array()?);
-        let offset_ticks = i16::from_le_bytes(r.array()?).clamp(-120, 120);
-        let note = StepNote { offset_ticks, ..StepNote::new(pitch, velocity, duration_steps) };
-        (step < steps).then_some(())?;
-        Some(GridNote { step, role: *ROLES.get(usize::from(role))?, note })
-    })?;
-    let [has_velocity, is_performed, is_metre_assumed] = [1, 2, 4].map(|bit| flags & bit > 0);
-    Some(Sheet { steps, metres, bpm, has_velocity, is_performed, key, chords, notes, dropped, is_metre_assumed })
+impl Half {
+    fn create(whole: &Path) -> std::io::Result<Half> {
+        if let Some(folder) = whole.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        // Two may be at it in one process.
+        let thread = format!("{:?}", std::thread::current().id());
+        let path = whole.with_extension(format!("{}-{:x}.tmp", std::process::id(), fnv(thread.as_bytes()) as u32));
+        Ok(Half { file: BufWriter::new(File::create(&path)?), path })
+    }
+
+    fn put_at(mut self, whole: &Path) -> std::io::Result<()> {
+        self.file.flush()?;
+        std::fs::rename(&self.path, whole)
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        // It is not there any more when it came to its place; that it may stay otherwise is the lesser evil.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn head() -> [u8; HEAD_BYTES] {
+    let mut head = [0; HEAD_BYTES];
+    head[..8].copy_from_slice(MAGIC);
+    head[8..].copy_from_slice(&VERSION.to_le_bytes());
+    head
+}
+
+/// A file's record; `None` for what could not be read back: a path that is no text, more than [`RECORD_BYTES`].
+fn encode(stamp: &Stamp, outcome: &Outcome) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; SEAL_BYTES];
+    put_text(&mut bytes, stamp.path.to_str()?.as_bytes());
+    bytes.extend_from_slice(&stamp.size.to_le_bytes());
+    bytes.extend_from_slice(&stamp.changed.to_le_bytes());
+    match outcome {
+        Ok(sheets) => {
+            bytes.push(1);
+            put_count(&mut bytes, sheets.len());
+            sheets.iter().for_each(|sheet| put_sheet(&mut bytes, sheet));
+        }
+        Err(reason) => {
+            bytes.push(0);
+            put_text(&mut bytes, reason.as_bytes());
+        }
+    }
+    let length = bytes.len() - SEAL_BYTES;
+    let sum = fnv(&bytes[SEAL_BYTES..]);
+    bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    bytes[4..SEAL_BYTES].copy_from_slice(&sum.to_le_bytes());
+    (length <= RECORD_BYTES).then_some(bytes)
+}
+
+/// Reads the record that begins at `start`, where the file stands.
+fn take_record(file: &mut impl Read, start: u64) -> Option<Record> {
+    let mut bytes = vec![0; SEAL_BYTES];
+    file.read_exact(&mut bytes).ok()?;
+    let mut seal = Reader(&bytes);
+    let (length, sum) = (seal.u32()? as usize, seal.u64()?);
+    (length <= RECORD_BYTES).then_some(())?;
+    // Memory is taken as bytes come, not as the length says.
+    file.take(length as u64).read_to_end(&mut bytes).ok()?;
+    (bytes.len() == SEAL_BYTES + length && fnv(&bytes[SEAL_BYTES..]) == sum).then_some(())?;
+    let mut r = Reader(&bytes[SEAL_BYTES..]);
+    let path = PathBuf::from(r.text()?);
+    let stamp = Stamp { path, size: r.u64()?, changed: r.u64()? };
+    let outcome = bytes.len() - r.0.len();
+    Some(Record { stamp, start, bytes, outcome })
 }
 
 #[cfg(test)]
-mod test {
-    use super::*;
-    use crate::music::Role;
-    use proptest::prelude::*;
-
-    fn entries() -> Vec<(Stamp, Outcome)> {
-        let note = StepNote { offset_ticks: -7, ..StepNote::new(60, 99, 5) };
-        let sheet = Sheet {
-            steps: 32,
-            bpm: 93.5,
-            metres: vec![(0, Metre::FOUR_FOUR), (16, Metre::new(7, 16).unwrap())],
-            has_velocity: true,
-            is_performed: false,
-            key: Key::parse("Bb minor"),
-            chords: vec![(0, None), (16, Chord::parse("Dm7/G"))],
-            notes: vec![GridNote { step: 3, role: Role::Chords, note }],
-            dropped: Dropped { effects: 1, outside_kit: 2, doubled: 3 },
-            is_metre_assumed: true,
-        };
-        let stamp = |name: &str| Stamp { path: name.into(), size: 12, changed: u64::MAX };
-        vec![(stamp("a.mid"), Ok(vec![sheet.clone(), Sheet::default()])), (stamp("b.mid"), Err("no notes".into()))]
-    }
-
-    #[test]
-    fn what_is_stored_comes_back() {
-        let back = decode(&encode(&entries())).unwrap();
-        assert_eq!(back.into_iter().collect::<Vec<_>>(), entries());
-    }
-
-    #[test]
-    fn a_broken_cache_is_no_cache() {
-        let good = encode(&entries());
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 0x10;
-            assert_eq!(decode(&bad), None, "byte {at}");
-            assert_eq!(decode(&good[..at]), None, "cut at {at}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_body_with_a_right_checksum_and_wrong_content_never_panics(
-            at in 20usize..200, with in any::<u8>(), length in 0usize..200
-        ) {
-            let mut bytes = encode(&entries());
-            let end = bytes.len();
-            bytes[at.min(end - 1)] = with;
-            bytes.truncate(length.max(20));
-            let sum = fnv(&bytes[20..]).to_le_bytes();
-            bytes[12..20].copy_from_slice(&sum);
-            let _ = decode(&bytes);
-        }
-    }
-}
+mod test;

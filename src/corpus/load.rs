@@ -1,6 +1,6 @@
 //! Finding the files of a corpus, reading them on all cores, and keeping the result in the cache.
 
-use super::cache::{self, Outcome, Stamp};
+use super::cache::{self, Cache, Outcome, Record, Stamp};
 use super::catalogue::{Catalogue, refusal};
 use super::piece::{Corpus, Dropped, Piece, Split};
 use super::quantise::{Sheet, understand};
@@ -70,48 +70,82 @@ pub fn load_with_cache(
     cache_folder: Option<&Path>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Corpus, CorpusError> {
+    let mut pieces = Vec::new();
+    let rest = visit(dirs, cache_folder, progress, &mut |piece| {
+        pieces.push(piece);
+        Ok::<(), CorpusError>(())
+    })?;
+    Ok(Corpus { pieces, ..rest })
+}
+
+/// Hands over the pieces that [`load`] would give, one after the other and in the same order, with only some files' worth of them in
+/// memory; gives what else is known of the corpus, its `pieces` left empty.
+///
+/// # Errors
+/// Those of [`load`], and the first one of `each`, which ends it.
+pub fn load_each<E: From<CorpusError>>(
+    dirs: &[PathBuf],
+    progress: &mut dyn FnMut(Progress),
+    each: &mut dyn FnMut(Piece) -> Result<(), E>,
+) -> Result<Corpus, E> {
+    visit(dirs, cache::folder().as_deref(), progress, each)
+}
+
+/// Files that are understood at once, on all cores.
+const BATCH: usize = 64;
+
+fn visit<E: From<CorpusError>>(
+    dirs: &[PathBuf],
+    cache_folder: Option<&Path>,
+    progress: &mut dyn FnMut(Progress),
+    each: &mut dyn FnMut(Piece) -> Result<(), E>,
+) -> Result<Corpus, E> {
     let lists: Vec<Vec<Found>> = dirs.iter().map(|dir| find(dir)).collect::<Result<_, _>>()?;
     let total = lists.iter().map(Vec::len).sum();
     let mut done = 0;
-    let mut corpus = Corpus::default();
+    let mut rest = Corpus::default();
     for (dir, found) in dirs.iter().zip(lists) {
-        let cache_file = cache_folder.map(|folder| cache::file_for(folder, dir));
-        let mut known = cache_file.as_deref().map(cache::read).unwrap_or_default();
-        let known_before = known.len();
-        let mut entries: Vec<(Stamp, Outcome)> = Vec::with_capacity(found.len());
-        let mut fresh = 0;
-        for batch in found.chunks(64) {
-            let stamps: Vec<Stamp> = batch.iter().map(|f| stamp(dir, &f.path)).collect();
-            let cached: Vec<Option<Outcome>> = stamps.iter().map(|s| known.remove(s)).collect();
-            fresh += cached.iter().filter(|c| c.is_none()).count();
-            let outcomes: Vec<Outcome> = stamps
-                .par_iter()
-                .zip(cached)
-                .zip(batch)
-                .map(|((stamp, cached), found)| cached.unwrap_or_else(|| read_file(&found.path, stamp.size)))
-                .collect();
-            entries.extend(stamps.into_iter().zip(outcomes));
+        let mut cache = cache_folder.map(|folder| Cache::open(&cache::file_for(folder, dir)));
+        for batch in found.chunks(BATCH) {
+            for (found, outcome) in batch.iter().zip(outcomes(dir, batch, &mut cache)) {
+                match outcome.and_then(|sheets| Ok((of_file(&sheets), pieces(found, sheets)?))) {
+                    Ok(((dropped, is_metre_assumed), pieces)) => {
+                        rest.without_metre += u64::from(is_metre_assumed);
+                        rest.dropped.effects += dropped.effects;
+                        rest.dropped.outside_kit += dropped.outside_kit;
+                        rest.dropped.doubled += dropped.doubled;
+                        pieces.into_iter().try_for_each(&mut *each)?;
+                    }
+                    Err(reason) => rest.left_out.push((found.path.clone(), reason)),
+                }
+            }
             done += batch.len();
             progress(Progress { done, total });
         }
-        if let Some(file) = cache_file.filter(|_| fresh > 0 || known_before != entries.len()) {
-            // Without a cache everything works, only slower; a full or read-only disk must not stop the training.
-            let _ = cache::write(&file, &entries);
-        }
-        for (found, (_, outcome)) in found.iter().zip(entries) {
-            match outcome.and_then(|sheets| Ok((of_file(&sheets), pieces(found, sheets)?))) {
-                Ok(((dropped, is_metre_assumed), pieces)) => {
-                    corpus.without_metre += u64::from(is_metre_assumed);
-                    corpus.dropped.effects += dropped.effects;
-                    corpus.dropped.outside_kit += dropped.outside_kit;
-                    corpus.dropped.doubled += dropped.doubled;
-                    corpus.pieces.extend(pieces);
-                }
-                Err(reason) => corpus.left_out.push((found.path.clone(), reason)),
-            }
-        }
+        cache.into_iter().for_each(Cache::finish);
     }
-    Ok(corpus)
+    Ok(rest)
+}
+
+/// What is understood of some files, from the cache where it knows them; what it does not know is put there.
+fn outcomes(dir: &Path, batch: &[Found], cache: &mut Option<Cache>) -> Vec<Outcome> {
+    let stamps: Vec<Stamp> = batch.iter().map(|f| stamp(dir, &f.path)).collect();
+    let records: Vec<Option<Record>> =
+        stamps.iter().map(|stamp| cache.as_mut().and_then(|cache| cache.take(stamp))).collect();
+    let understood: Vec<(Option<Record>, Outcome)> = records
+        .into_par_iter()
+        .zip(&stamps)
+        .zip(batch)
+        .map(|((record, stamp), found)| match record.as_ref().and_then(Record::outcome) {
+            Some(outcome) => (record, outcome),
+            None => (None, read_file(&found.path, stamp.size)),
+        })
+        .collect();
+    let put = |(stamp, (record, outcome)): (&Stamp, (Option<Record>, Outcome))| {
+        cache.iter_mut().for_each(|cache| cache.put(stamp, record.as_ref(), &outcome));
+        outcome
+    };
+    stamps.iter().zip(understood).map(put).collect()
 }
 
 fn stamp(dir: &Path, path: &Path) -> Stamp {

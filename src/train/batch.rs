@@ -12,6 +12,7 @@ use crate::limits::NOTES_PER_STEP;
 use crate::music::{Chord, Key, ROLES, Role, StepNote};
 use crate::time::{BarMap, Place, StepIndex};
 use crate::token::{self, Bag, Conditions, Scene, classes};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Weight of a note's duration in the loss, beside 1 for a decision.
@@ -26,7 +27,7 @@ pub const WARM_STEPS: u32 = 8;
 /// A piece made ready: what does not change from window to window.
 pub struct Prepared<'a> {
     /// The piece.
-    pub piece: &'a Piece,
+    pub piece: Cow<'a, Piece>,
     map: BarMap,
     /// Bar starts and ends in steps, with onsets and the sum of pitches of each role.
     bars: Vec<BarMeasure>,
@@ -43,7 +44,7 @@ struct BarMeasure {
 
 impl<'a> Prepared<'a> {
     /// Measures a piece; `styles` are the names of the style rows.
-    pub fn new(piece: &'a Piece, styles: &[String]) -> Prepared<'a> {
+    pub fn new(piece: Cow<'a, Piece>, styles: &[String]) -> Prepared<'a> {
         let map = piece.bar_map();
         let mut bars: Vec<BarMeasure> = Vec::new();
         let mut start = 0;
@@ -204,7 +205,7 @@ impl Builder {
     }
 
     fn window(&mut self, rows: Rows, window: usize, prepared: &Prepared, cut: &Cut) {
-        let piece = prepared.piece;
+        let piece = &*prepared.piece;
         let first = cut.start.saturating_sub(LOOKBACK_STEPS as u32);
         let mut history = History::new(StepIndex(u64::from(first)));
         let end = cut.start.saturating_add(rows.steps as u32).min(piece.steps);
@@ -345,7 +346,7 @@ pub fn choices(now: &[HeardNote], role: Role) -> Vec<(usize, StepNote)> {
 
 /// What the net is told at a place of a cut.
 pub(super) fn conditions<'s>(prepared: &Prepared, cut: &Cut, place: Place, style: &'s [(u32, f32)]) -> Conditions<'s> {
-    let (piece, told) = (prepared.piece, &cut.told);
+    let (piece, told) = (&*prepared.piece, &cut.told);
     let step = place.step.0 as u32;
     let next = piece.chords.partition_point(|c| c.0 <= step);
     let chord = |index: Option<usize>| {

@@ -1,24 +1,25 @@
 //! Which windows a run learns from: drawn by address, styles balanced, transposed, with controls dropped at random.
 
 use super::batch::{Cut, Prepared, Told, WARM_STEPS};
+use super::shelf::{Shelf, Slot};
 use crate::corpus::{Corpus, Split};
 use crate::music::{Chance, Purpose, STYLES};
 use crate::token::STYLE_ROWS;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Style totals are raised to this power: 1 leaves the corpora's sizes, 0 makes all styles equal.
 const BALANCE: f64 = 0.65;
 
 /// How much there is to learn from a piece: its notes, and a little for its silence.
-fn content(p: &Prepared) -> f64 {
-    p.piece.notes.len() as f64 + 0.25 * f64::from(p.piece.steps)
+fn content(slot: &Slot) -> f64 {
+    f64::from(slot.notes) + 0.25 * f64::from(slot.steps)
 }
 
-/// Names of the style rows: the shipped styles, then a corpus's own, as far as there are rows.
-pub fn style_rows(corpus: &Corpus) -> Vec<String> {
+/// Names of the style rows: the shipped styles, then those of a corpus's pieces, as far as there are rows.
+pub fn style_rows<'s>(styles: impl Iterator<Item = &'s str>) -> Vec<String> {
     let mut rows: Vec<String> = STYLES.iter().map(|s| s.name.to_owned()).collect();
-    let own: std::collections::BTreeSet<&str> = corpus.pieces.iter().map(|p| p.style.as_str()).collect();
-    for style in own {
+    for style in styles.collect::<BTreeSet<&str>>() {
         if !rows.iter().any(|r| r == style) && rows.len() < STYLE_ROWS as usize {
             rows.push(style.to_owned());
         }
@@ -31,59 +32,70 @@ pub fn prepare<'a>(corpus: &'a Corpus, split: Split, styles: &[String]) -> Vec<P
     corpus
         .split(split)
         .filter(|(_, p)| !p.notes.is_empty() && p.steps > 0)
-        .map(|(_, p)| Prepared::new(p, styles))
+        .map(|(_, p)| Prepared::new(Cow::Borrowed(p), styles))
         .collect()
 }
 
-/// Draws windows.
+/// Draws windows: first a piece, by what is known of it without reading it, then a cut from it.
 pub struct Sampler {
     chance: Chance,
     window: u32,
-    /// Running sums of the pieces' weights.
+    is_transposed: bool,
+    /// Numbers of the pieces.
+    pieces: Vec<u32>,
+    /// Running sums of their weights.
     sums: Vec<f64>,
-    /// For each piece the bar starts that a window may begin with.
-    starts: Vec<Vec<u32>>,
-    shifts: Vec<(i32, i32)>,
 }
 
 impl Sampler {
-    /// A sampler over pieces for windows of `window` steps, with or without transposition.
-    pub fn new(pieces: &[Prepared], window: u32, transpose: bool, chance: Chance) -> Sampler {
-        let mut totals: BTreeMap<&str, f64> = BTreeMap::new();
-        for p in pieces {
-            *totals.entry(&p.piece.style).or_default() += content(p);
+    /// A sampler over some `pieces` of a shelf for windows of `window` steps, with or without transposition.
+    pub fn new(shelf: &Shelf, pieces: Vec<u32>, window: u32, is_transposed: bool, chance: Chance) -> Sampler {
+        let slot = |number: &u32| &shelf.slots()[*number as usize];
+        let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
+        for slot in pieces.iter().map(slot) {
+            *totals.entry(slot.style).or_default() += content(slot);
         }
+        let weight = |slot: &Slot| content(slot) * totals[&slot.style].powf(BALANCE - 1.0);
         let mut sum = 0.0;
-        let weight = |p: &Prepared| content(p) * totals[p.piece.style.as_str()].powf(BALANCE - 1.0);
-        let sums = pieces
-            .iter()
-            .map(|p| {
-                sum += weight(p);
-                sum
-            })
-            .collect();
-        let begins = |p: &Prepared| p.bar_starts().filter(|s| *s == 0 || s + window / 2 <= p.piece.steps).collect();
-        Sampler {
-            chance,
-            window,
-            sums,
-            starts: pieces.iter().map(begins).collect(),
-            shifts: pieces.iter().map(|p| if transpose { p.transpositions() } else { (0, 0) }).collect(),
-        }
+        let sums = pieces.iter().map(slot).map(|slot| {
+            sum += weight(slot);
+            sum
+        });
+        let sums = sums.collect();
+        Sampler { chance, window, is_transposed, pieces, sums }
     }
 
-    /// Piece and window of place `slot` in update `update`.
-    pub fn draw(&self, update: u64, slot: u64) -> (usize, Cut) {
-        let unit = |k: u64| f64::from(self.chance.unit(Purpose::Train, update, slot * 64 + k));
+    /// How many pieces there are to draw from.
+    pub fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Number of the piece of place `slot` in update `update`; there must be one to draw from.
+    pub fn piece(&self, update: u64, slot: u64) -> u32 {
         let total = self.sums.last().copied().unwrap_or(0.0);
-        let piece = self.sums.partition_point(|s| *s <= unit(1) * total).min(self.sums.len().saturating_sub(1));
-        let starts = &self.starts[piece];
-        let start =
-            if unit(2) < 0.1 { 0 } else { starts[((unit(3) * starts.len() as f64) as usize).min(starts.len() - 1)] };
-        let (low, high) = self.shifts[piece];
+        let drawn = self.unit(update, slot, 1) * total;
+        self.pieces[self.sums.partition_point(|s| *s <= drawn).min(self.pieces.len() - 1)]
+    }
+
+    /// The window of that piece.
+    pub fn cut(&self, piece: &Prepared, update: u64, slot: u64) -> Cut {
+        let unit = |k: u64| self.unit(update, slot, k);
+        let can_begin = |start: &u32| *start == 0 || start + self.window / 2 <= piece.piece.steps;
+        let starts = || piece.bar_starts().filter(can_begin);
+        let start = if unit(2) < 0.1 {
+            0
+        } else {
+            let count = starts().count();
+            starts().nth(((unit(3) * count as f64) as usize).min(count.saturating_sub(1))).unwrap_or(0)
+        };
+        let (low, high) = if self.is_transposed { piece.transpositions() } else { (0, 0) };
         let shift = low + (unit(4) * f64::from(high - low + 1)) as i32;
         let unscored = if start > 0 { WARM_STEPS.min(self.window / 4) } else { 0 };
-        (piece, Cut { start, unscored, shift: shift.min(high), told: told(&unit) })
+        Cut { start, unscored, shift: shift.min(high), told: told(&unit) }
+    }
+
+    fn unit(&self, update: u64, slot: u64, purpose: u64) -> f64 {
+        f64::from(self.chance.unit(Purpose::Train, update, slot * 64 + purpose))
     }
 }
 

@@ -111,7 +111,7 @@ pub fn evaluate(
 
 /// The strokes of a performance, in the order in which a net lists them.
 fn strokes(prepared: &Prepared) -> Vec<Stroke> {
-    let piece = prepared.piece;
+    let piece = &*prepared.piece;
     let ms_per_tick = Bpm::new(f64::from(piece.bpm)).nanos_per_tick() / 1e6;
     let steps = piece.notes.chunk_by(|a, b| a.step == b.step);
     let of_step = |notes: &[crate::corpus::GridNote]| {

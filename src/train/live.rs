@@ -104,7 +104,7 @@ impl Scorer {
 
     /// Bits of a whole piece from its first step on.
     pub fn piece(&mut self, prepared: &Prepared) {
-        let piece = prepared.piece;
+        let piece = &*prepared.piece;
         let cut = Cut { start: 0, unscored: 0, shift: 0, told: Told::STYLE };
         let style = prepared.style(&cut.told);
         let mut history = History::new(StepIndex(0));

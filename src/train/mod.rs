@@ -7,6 +7,7 @@
 //! Invariants
 //! - Every random draw comes from `music::Chance` with an address, so a resumed run continues the same curve.
 //! - A checkpoint on disk is always whole: a full disk or an interruption leaves the last good one.
+//! - `lstm` needs memory for a batch, not for a corpus: notes wait on disk ([`shelf`]). `gan` and `eval` hold a corpus whole.
 //!
 //! Not here: the features' meaning (`token`), live playing (`engine::lstm`).
 
@@ -35,6 +36,7 @@ pub mod pick;
 pub mod report;
 pub mod sample;
 pub mod score;
+pub mod shelf;
 pub mod stock;
 #[cfg(test)]
 mod tests;

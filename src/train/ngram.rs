@@ -44,7 +44,7 @@ impl Event {
 
 /// The events of a piece in the order in which the net decides them.
 pub fn events(prepared: &Prepared, each: &mut dyn FnMut(Event)) {
-    let piece = prepared.piece;
+    let piece = &*prepared.piece;
     let mut notes = piece.notes.iter().peekable();
     let mut now: Vec<HeardNote> = Vec::new();
     for step in 0..piece.steps {

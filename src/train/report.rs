@@ -2,6 +2,7 @@
 
 use super::lstm::Outcome;
 use super::score::Tally;
+use crate::corpus::CorpusError;
 use crate::music::ROLES;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -161,6 +162,12 @@ pub enum TrainError {
     /// The arithmetic refused.
     #[error("training stopped in the tensor library: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+impl From<CorpusError> for TrainError {
+    fn from(error: CorpusError) -> TrainError {
+        TrainError::Data(error.to_string())
+    }
 }
 
 fn saved_hint(saved: bool) -> &'static str {

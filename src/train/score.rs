@@ -3,6 +3,9 @@
 use super::batch::{Builder, Cut, Prepared, Told};
 use super::net::Net;
 use super::ops::{LstmState, Rows};
+use super::report::TrainError;
+use super::shelf::Shelf;
+use crate::corpus::Piece;
 use crate::music::{ROLES, Role};
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,30 +83,70 @@ const STREAMS: usize = 16;
 pub fn score(net: &Net, pieces: &[&Prepared], told: Told, stop: &AtomicBool) -> candle_core::Result<Tally> {
     let mut order: Vec<&Prepared> = pieces.to_vec();
     order.sort_by_key(|p| p.piece.steps);
-    let mut tally = Tally::default();
-    let mut builder = Builder::default();
-    for lot in order.chunks(STREAMS) {
+    let mut scorer = Scorer::new(net, told, stop);
+    order.chunks(STREAMS).try_for_each(|lot| scorer.lot(lot))?;
+    Ok(scorer.tally)
+}
+
+/// [`score`] for pieces on a shelf by their numbers, made ready by `ready`; only those side by side are in memory.
+///
+/// # Errors
+/// Those of candle and of the shelf.
+pub fn score_shelved(
+    net: &Net,
+    shelf: &mut Shelf,
+    mut pieces: Vec<u32>,
+    ready: &dyn Fn(Piece) -> Prepared<'static>,
+    told: Told,
+    stop: &AtomicBool,
+) -> Result<Tally, TrainError> {
+    pieces.sort_by_key(|number| shelf.slots()[*number as usize].steps);
+    let mut scorer = Scorer::new(net, told, stop);
+    for lot in pieces.chunks(STREAMS) {
+        let lot: Vec<Prepared> = lot.iter().map(|n| shelf.piece(*n).map(ready)).collect::<Result<_, _>>()?;
+        scorer.lot(&lot.iter().collect::<Vec<_>>())?;
+    }
+    Ok(scorer.tally)
+}
+
+/// A net that hears pieces, some side by side, and what they came to.
+struct Scorer<'a> {
+    net: &'a Net,
+    told: Told,
+    stop: &'a AtomicBool,
+    builder: Builder,
+    tally: Tally,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(net: &'a Net, told: Told, stop: &'a AtomicBool) -> Scorer<'a> {
+        Scorer { net, told, stop, builder: Builder::default(), tally: Tally::default() }
+    }
+
+    /// Pieces of about the same length.
+    fn lot(&mut self, lot: &[&Prepared]) -> candle_core::Result<()> {
         let rows = Rows { shards: 1, steps: SEGMENT, batch: lot.len() };
         let longest = lot.iter().map(|p| p.piece.steps).max().unwrap_or(0);
         let mut state: Vec<LstmState> = Vec::new();
         for start in (0..longest).step_by(SEGMENT) {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(tally);
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
             }
             let cut = |p: &&&Prepared| p.piece.steps > start;
+            let told = self.told;
             let cuts: Vec<_> = lot
                 .iter()
                 .map(|p| Some(p).filter(cut).map(|p| (*p, Cut { start, unscored: 0, shift: 0, told })))
                 .collect();
-            let (batch, owners) = builder.build(rows, &cuts);
-            let pass = net.forward(&batch, None, &state)?;
+            let (batch, owners) = self.builder.build(rows, &cuts);
+            let pass = self.net.forward(&batch, None, &state)?;
             state = pass.last;
             for (nats, (_, role)) in pass.decisions.iter().zip(&owners.decisions) {
-                tally.of_mut(*role).choice += bits(*nats);
+                self.tally.of_mut(*role).choice += bits(*nats);
             }
             for (nats, (window, role)) in pass.details.iter().zip(&owners.notes) {
-                let piece = lot[*window as usize].piece;
-                let role = tally.of_mut(*role);
+                let piece = &lot[*window as usize].piece;
+                let role = self.tally.of_mut(*role);
                 role.notes += 1;
                 role.duration += bits(nats[0]);
                 role.velocity += if piece.has_velocity { bits(nats[1]) } else { 0.0 };
@@ -112,12 +155,13 @@ pub fn score(net: &Net, pieces: &[&Prepared], told: Told, stop: &AtomicBool) -> 
                 role.offset_notes += u64::from(piece.is_performed);
             }
         }
+        for piece in lot.iter().map(|p| &p.piece) {
+            for role in ROLES.into_iter().filter(|role| piece.roles[role.index()]) {
+                self.tally.of_mut(role).steps += u64::from(piece.steps);
+            }
+        }
+        Ok(())
     }
-    for role in ROLES {
-        let steps = pieces.iter().filter(|p| p.piece.roles[role.index()]).map(|p| u64::from(p.piece.steps)).sum();
-        tally.of_mut(role).steps = steps;
-    }
-    Ok(tally)
 }
 
 fn bits(nats: f32) -> f64 {

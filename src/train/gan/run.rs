@@ -112,7 +112,7 @@ pub fn train(
     std::fs::create_dir_all(out)
         .map_err(|e| TrainError::Write(format!("the folder {} cannot be made: {e}", out.display())))?;
     memory::keep();
-    let styles = style_rows(corpus);
+    let styles = style_rows(corpus.pieces.iter().map(|p| p.style.as_str()));
     let judge = trend::judge(corpus, &config.families);
     let mut sides = Vec::new();
     for family in &config.families {

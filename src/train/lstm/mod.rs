@@ -8,6 +8,7 @@
 //! - A run that was stopped or killed and goes on gives the same curve and the same model as one that was not.
 //! - `model.safetensors` in the run's folder holds the averaged weights that did best on valid so far; without a valid split
 //!   the newest ones.
+//! - Notes are in memory for the windows of one update, or for the valid pieces that are heard side by side.
 //!
 //! Not here: the net (`train::net`), which pieces are held out (`train::pick`), what is printed (`train::report`).
 
@@ -19,7 +20,8 @@ pub mod tune;
 use super::metrics::Metrics;
 use super::pick::{no_files, pick};
 use super::report::{Report, TrainError};
-use crate::corpus::{Corpus, load};
+use super::shelf::Shelf;
+use crate::corpus::{Corpus, Progress, load_each};
 use run::{End, Run};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -134,7 +136,8 @@ pub struct Outcome {
     pub is_early: bool,
 }
 
-/// Loads corpora and trains; `out` is the run's folder (checkpoint, `model.safetensors`, `progress.jsonl`).
+/// Loads corpora and trains; `out` is the run's folder (checkpoint, `model.safetensors`, `progress.jsonl`). The notes wait there too, on
+/// a [`Shelf`]: about 11 bytes each while the run lasts.
 ///
 /// # Errors
 /// One sentence: nothing to learn from, files that cannot be written, a loss that is no number.
@@ -145,17 +148,19 @@ pub fn run(
     report: &mut dyn FnMut(Report),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
+    let (config, _held) = begin(config, out)?;
+    let mut shelf = Shelf::new(out)?;
     let mut seen = 0;
-    let corpus = load(dirs, &mut |p| {
+    let mut progress = |p: Progress| {
         if p.done == p.total || p.done >= seen + 100 {
             seen = p.done;
             report(Report::Loading { done: p.done, total: p.total });
         }
-    })
-    .map_err(|e| TrainError::Data(e.to_string()))?;
-    match no_files(&corpus, dirs) {
+    };
+    let rest = load_each(dirs, &mut progress, &mut |piece| shelf.put(&piece))?;
+    match no_files(&shelf, &rest, dirs) {
         Some(why) => Err(TrainError::Data(why)),
-        None => train(config, &corpus, out, report, stop),
+        None => learn(&config, shelf, &rest, out, report, stop),
     }
 }
 
@@ -170,18 +175,31 @@ pub fn train(
     report: &mut dyn FnMut(Report),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    let config = &checked(config)?;
+    let (config, _held) = begin(config, out)?;
+    learn(&config, Shelf::of(corpus, out)?, corpus, out, report, stop)
+}
+
+/// The settings as they will be used, and the run's folder, held.
+fn begin(config: &Config, out: &Path) -> Result<(Config, File), TrainError> {
+    let config = checked(config)?;
     std::fs::create_dir_all(out)
         .map_err(|e| TrainError::Write(format!("the folder {} cannot be made: {e}", out.display())))?;
-    let _held = hold(out)?;
-    let styles = tune::styles(config, corpus)?;
-    let mut picked = pick(corpus, &styles.names, config.from.is_some())?;
-    if let Some(row) = styles.row {
-        for pieces in [&mut picked.train, &mut picked.valid] {
-            *pieces = std::mem::take(pieces).into_iter().map(|p| p.styled(row)).collect();
-        }
-    }
-    let mut run = Run::begin(config, corpus, &picked, out, styles)?;
+    Ok((config, hold(out)?))
+}
+
+/// Trains on what is on a shelf; `rest` is what else is known of its corpus.
+fn learn(
+    config: &Config,
+    shelf: Shelf,
+    rest: &Corpus,
+    out: &Path,
+    report: &mut dyn FnMut(Report),
+    stop: &AtomicBool,
+) -> Result<Outcome, TrainError> {
+    let styles = tune::styles(config, &shelf)?;
+    let mut picked = pick(&shelf, rest, config.from.is_some())?;
+    let warnings = std::mem::take(&mut picked.warnings);
+    let mut run = Run::begin(config, shelf, picked, out, styles)?;
     let mut metrics = Metrics::open(out, run.updates_done());
     let mut say = |news: Report| {
         let lost = metrics.add(&news);
@@ -190,10 +208,10 @@ pub fn train(
             report(Report::Warning(why));
         }
     };
-    say(run.start_report(&picked));
-    picked.warnings.drain(..).for_each(|w| say(Report::Warning(w)));
-    let end = run.go(&picked, &mut say, stop)?;
-    let valid = run.finish(&picked, end, &mut say, stop)?;
+    say(run.start_report());
+    warnings.into_iter().for_each(|w| say(Report::Warning(w)));
+    let end = run.go(&mut say, stop)?;
+    let valid = run.finish(end, &mut say, stop)?;
     let outcome = Outcome {
         model: run.model(),
         updates: run.updates_done(),

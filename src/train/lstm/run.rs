@@ -2,20 +2,22 @@
 
 use super::tune::{self, Styles};
 use super::{Config, checkpoint_in};
-use crate::corpus::Corpus;
+use crate::corpus::Piece;
 use crate::engine::lstm::{Card, Packed, Precision, Shape, Weights, file, file::Trained};
 use crate::music::Chance;
 use crate::token;
-use crate::train::batch::{Builder, Owners, Prepared, Told};
+use crate::train::batch::{Builder, Cut, Owners, Prepared, Told};
 use crate::train::checkpoint::{self, Best, RunState, Values};
 use crate::train::data::Sampler;
 use crate::train::net::{Batch, Net, Noise};
 use crate::train::ops::{Pool, Rows};
 use crate::train::optim::{Optimiser, Reach};
-use crate::train::pick::{Picked, corpora};
+use crate::train::pick::Picked;
 use crate::train::report::{Report, TrainError, licence, quality};
-use crate::train::score::{Tally, score};
+use crate::train::score::{Tally, score_shelved};
+use crate::train::shelf::Shelf;
 use crate::train::{memory, sample};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +51,10 @@ pub(super) struct Run<'a> {
     state: RunState,
     /// The averaged weights that did best on valid.
     best: Option<Values>,
+    shelf: Shelf,
     sampler: Sampler,
+    /// Numbers of the pieces that are checked with.
+    valid: Vec<u32>,
     began: Instant,
     /// What the first updates may change, when fine-tuning.
     first: Vec<Reach>,
@@ -70,8 +75,8 @@ struct Since {
 impl<'a> Run<'a> {
     pub fn begin(
         config: &'a Config,
-        corpus: &Corpus,
-        picked: &Picked,
+        shelf: Shelf,
+        picked: Picked,
         out: &Path,
         styles: Styles,
     ) -> Result<Run<'a>, TrainError> {
@@ -99,9 +104,10 @@ impl<'a> Run<'a> {
             (Optimiser::new(net.vars())?, fresh, None)
         };
         let first = if config.from.is_some() { tune::heads_only(&net, row) } else { Vec::new() };
-        let sampler = Sampler::new(&picked.train, config.window, config.transpose, chance.fold(2));
+        let Picked { train, valid, roles, .. } = picked;
+        let sampler = Sampler::new(&shelf, train, config.window, config.transpose, chance.fold(2));
         let began = Instant::now();
-        let (corpora, roles) = (origins(config, corpus), picked.roles);
+        let corpora = origins(config, &shelf);
         Ok(Run {
             config,
             out: out.to_owned(),
@@ -110,7 +116,9 @@ impl<'a> Run<'a> {
             optimiser,
             state,
             best,
+            shelf,
             sampler,
+            valid,
             began,
             first,
             row,
@@ -135,10 +143,10 @@ impl<'a> Run<'a> {
     }
 
     /// What there is to say at the start.
-    pub fn start_report(&self, picked: &Picked) -> Report {
+    pub fn start_report(&self) -> Report {
         Report::Start {
-            train: picked.train.len(),
-            valid: picked.valid.len(),
+            train: self.sampler.pieces(),
+            valid: self.valid.len(),
             parameters: self.net.shape.parameters(),
             updates: self.optimiser.updates,
             style: self.row.and_then(|row| self.state.styles.get(row as usize)).cloned(),
@@ -191,7 +199,7 @@ impl<'a> Run<'a> {
     }
 
     /// Updates until the end, valid's word or `stop`.
-    pub fn go(&mut self, picked: &Picked, say: &mut dyn FnMut(Report), stop: &AtomicBool) -> Result<End, TrainError> {
+    pub fn go(&mut self, say: &mut dyn FnMut(Report), stop: &AtomicBool) -> Result<End, TrainError> {
         let rows = Rows {
             shards: self.config.threads,
             steps: self.config.window as usize,
@@ -212,12 +220,8 @@ impl<'a> Run<'a> {
             }
             let begun = Instant::now();
             let update = self.optimiser.updates;
-            let cuts: Vec<_> = (0..self.config.batch as u64)
-                .map(|slot| {
-                    let (piece, cut) = self.sampler.draw(update, slot);
-                    Some((&picked.train[piece], cut))
-                })
-                .collect();
+            let drawn = self.drawn(update)?;
+            let cuts: Vec<_> = drawn.iter().map(|(piece, cut)| Some((piece, *cut))).collect();
             let (batch, owners) = builder.build(rows, &cuts);
             let rate = self.rate(progress);
             self.update(&batch, &owners, rate)?;
@@ -228,13 +232,24 @@ impl<'a> Run<'a> {
                 say(self.progress_report(&std::mem::take(&mut since), rate, progress));
             }
             if self.is_check_due(checked) {
-                self.check(&picked.valid, say, stop)?;
+                self.check(say, stop)?;
                 (checked, kept) = (Instant::now(), Instant::now());
             } else if kept.elapsed().as_secs_f64() > self.config.valid_minutes * 60.0 {
                 self.save_checkpoint()?;
                 kept = Instant::now();
             }
         }
+    }
+
+    /// The windows of an update, their pieces read for it.
+    fn drawn(&mut self, update: u64) -> Result<Vec<(Prepared<'static>, Cut)>, TrainError> {
+        let draw = |slot| {
+            let piece = self.shelf.piece(self.sampler.piece(update, slot))?;
+            let piece = ready(piece, &self.state.styles, self.row);
+            let cut = self.sampler.cut(&piece, update, slot);
+            Ok((piece, cut))
+        };
+        (0..self.config.batch as u64).map(draw).collect()
     }
 
     fn update(&mut self, batch: &Batch, owners: &Owners, rate: f32) -> Result<(), TrainError> {
@@ -285,26 +300,22 @@ impl<'a> Run<'a> {
 
     /// Bits a note of these weights on (some of) the valid pieces, told the style only, and how many pieces that were; `None`
     /// when there are none, and when stopped halfway, since part of the pieces says nothing.
-    fn tally(
-        &self,
-        values: Values,
-        valid: &[Prepared],
-        steps: usize,
-        stop: &AtomicBool,
-    ) -> Result<Option<(Tally, usize)>, TrainError> {
-        let some = subset(valid, steps);
+    fn tally(&mut self, values: Values, steps: usize, stop: &AtomicBool) -> Result<Option<(Tally, usize)>, TrainError> {
+        let some = subset(&self.shelf, &self.valid, steps);
         if some.is_empty() {
             return Ok(None);
         }
         let net = Net::with_values(self.net.shape, values, &self.pool)?;
-        let tally = score(&net, &some, Told::STYLE, stop)?;
-        Ok(Some((tally, some.len())).filter(|_| !stop.load(Ordering::Relaxed)))
+        let pieces = some.len();
+        let ready = |piece| ready(piece, &self.state.styles, self.row);
+        let tally = score_shelved(&net, &mut self.shelf, some, &ready, Told::STYLE, stop)?;
+        Ok(Some((tally, pieces)).filter(|_| !stop.load(Ordering::Relaxed)))
     }
 
     /// Checks the averaged weights, keeps the best ones, writes checkpoint and model, shows how it goes.
-    fn check(&mut self, valid: &[Prepared], say: &mut dyn FnMut(Report), stop: &AtomicBool) -> Result<(), TrainError> {
+    fn check(&mut self, say: &mut dyn FnMut(Report), stop: &AtomicBool) -> Result<(), TrainError> {
         let (update, averages) = (self.optimiser.updates, self.averages());
-        if let Some((tally, pieces)) = self.tally(averages.clone(), valid, VALID_STEPS, stop)? {
+        if let Some((tally, pieces)) = self.tally(averages.clone(), VALID_STEPS, stop)? {
             let bits_per_note = tally.all().per_note();
             let is_best = self.state.best.is_none_or(|b| bits_per_note < b.bits_per_note);
             if is_best {
@@ -337,7 +348,6 @@ impl<'a> Run<'a> {
     /// The last check, the figures of the weights that are kept, and the files; gives bits a note on all of valid.
     pub fn finish(
         &mut self,
-        picked: &Picked,
         end: End,
         say: &mut dyn FnMut(Report),
         stop: &AtomicBool,
@@ -345,10 +355,10 @@ impl<'a> Run<'a> {
         let mut tally = None;
         if end != End::Stopped {
             if self.state.curve.last().is_none_or(|c| c.0 != self.optimiser.updates) {
-                self.check(&picked.valid, say, stop)?;
+                self.check(say, stop)?;
             }
             let values = self.best.clone().unwrap_or_else(|| self.averages());
-            tally = self.tally(values, &picked.valid, usize::MAX, stop)?.map(|t| t.0);
+            tally = self.tally(values, usize::MAX, stop)?.map(|t| t.0);
         }
         self.save_checkpoint()?;
         self.save_model(tally)?;
@@ -413,21 +423,29 @@ fn resumed(path: &Path, net: &Net, fresh: &RunState) -> Result<(Optimiser, RunSt
 }
 
 /// Corpora with their licences: the model's that the run began with, and its own.
-fn origins(config: &Config, corpus: &Corpus) -> Vec<(String, String)> {
+fn origins(config: &Config, shelf: &Shelf) -> Vec<(String, String)> {
     let card = config.from.as_ref().map(|o| o.weights.card.clone()).unwrap_or_default();
     let mut all: Vec<(String, String)> = card.corpora.into_iter().zip(card.licences).collect();
-    for name in corpora(&corpus.pieces) {
+    for name in shelf.corpora() {
         if all.iter().all(|c| c.0 != name) {
-            let licence = licence(&name).to_owned();
-            all.push((name, licence));
+            all.push((name.to_owned(), licence(name).to_owned()));
         }
     }
     all
 }
 
 /// Every n-th piece, so that at most about `steps` steps are taken.
-fn subset<'p, 'a>(pieces: &'p [Prepared<'a>], steps: usize) -> Vec<&'p Prepared<'a>> {
-    let total: usize = pieces.iter().map(|p| p.piece.steps as usize).sum();
+fn subset(shelf: &Shelf, pieces: &[u32], steps: usize) -> Vec<u32> {
+    let total: usize = pieces.iter().map(|number| shelf.slots()[*number as usize].steps as usize).sum();
     let every = total.div_ceil(steps.max(1)).max(1);
-    pieces.iter().step_by(every).collect()
+    pieces.iter().copied().step_by(every).collect()
+}
+
+/// A piece made ready under the style row of its own style, or of all pieces.
+fn ready(piece: Piece, styles: &[String], row: Option<u32>) -> Prepared<'static> {
+    let piece = Prepared::new(Cow::Owned(piece), styles);
+    match row {
+        Some(row) => piece.styled(row),
+        None => piece,
+    }
 }

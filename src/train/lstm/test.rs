@@ -8,6 +8,7 @@ use crate::music::Role;
 use crate::token::{STEP_STYLE, STYLE_ROWS};
 use crate::train::metrics;
 use crate::train::report::Report;
+use crate::train::shelf::Shelf;
 use crate::train::tests::{Folder, config, corpus, go, model, piece};
 use std::sync::Arc;
 
@@ -82,7 +83,7 @@ fn pieces_keep_their_styles_where_that_is_asked() {
     go(&config(10), &corpus(), &folder).0.unwrap();
     let first = model(&folder);
     let config = Config { from: Some(Arc::new(origin(&first))), keep_styles: true, heads: 4, ..config(8) };
-    let styles = tune::styles(&config, &other()).unwrap();
+    let styles = tune::styles(&config, &Shelf::of(&other(), &folder.0).unwrap()).unwrap();
     assert_eq!(styles, tune::Styles { names: first.card.styles.clone(), row: None, is_new: false });
     go(&config, &corpus(), &tuned).0.unwrap();
     assert_eq!(model(&tuned).card.styles, first.card.styles);
@@ -97,7 +98,7 @@ fn a_new_style_begins_as_the_mean_of_those_known_and_a_known_one_as_it_is() {
     let pool = crate::train::ops::Pool::new(1).unwrap();
     let table = |style: &str| {
         let config = Config { from: Some(Arc::new(from.clone())), style: Some(style.into()), ..config(1) };
-        let styles = tune::styles(&config, &other()).unwrap();
+        let styles = tune::styles(&config, &Shelf::of(&other(), &folder.0).unwrap()).unwrap();
         (styles.row.unwrap() as usize, tune::net(&from, &styles, &pool).unwrap().values().unwrap().swap_remove(0))
     };
     let width = from.weights.shape.embed;

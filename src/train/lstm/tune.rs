@@ -1,7 +1,6 @@
 //! Fine-tuning: a model's weights, a row for the user's style, and what may move when.
 
 use super::Config;
-use crate::corpus::Corpus;
 use crate::engine::lstm::{Weights, expected};
 use crate::music::STYLES;
 use crate::token::{DECISION_STYLE, STEP_STYLE, STYLE_ROWS};
@@ -10,6 +9,7 @@ use crate::train::net::Net;
 use crate::train::ops::Pool;
 use crate::train::optim::Reach;
 use crate::train::report::TrainError;
+use crate::train::shelf::Shelf;
 
 /// Full rate over this is the rate of a whole pretrained net.
 pub const GENTLER: f32 = 0.1;
@@ -52,10 +52,10 @@ pub struct Styles {
 ///
 /// # Errors
 /// A sentence when the model has no row left.
-pub fn styles(config: &Config, corpus: &Corpus) -> Result<Styles, TrainError> {
-    let folder = corpus.pieces.first().map(|p| p.corpus.clone()).unwrap_or_default();
+pub fn styles(config: &Config, shelf: &Shelf) -> Result<Styles, TrainError> {
+    let folder = shelf.first_corpus().to_string();
     let (mut names, style) = match (&config.from, &config.style) {
-        (None, None) => return Ok(Styles { names: style_rows(corpus), row: None, is_new: false }),
+        (None, None) => return Ok(Styles { names: style_rows(shelf.styles()), row: None, is_new: false }),
         (Some(origin), _) if config.keep_styles => {
             return Ok(Styles { names: origin.weights.card.styles.clone(), row: None, is_new: false });
         }
