@@ -3,6 +3,9 @@
 
     benches/torch_train.py [--rounds 5] [--env DIR] [--ours COMMAND]
 
+Where the processor has a tile unit (AMX), ours uses it for products of split f32 numbers; both sides are then measured
+twice: ours with tiles and without, PyTorch in f32 and under its own bf16 autocast, which uses the unit at lower precision.
+
 Makes a throw-away environment with PyTorch in DIR (default: a temporary folder that is removed at the end; the build
 for processors alone where its index can be reached, else the large one of PyPI), then runs both sides in turns and
 prints medians and their ratio. Processor time is what counts on a busy machine; wall time is printed beside it.
@@ -27,10 +30,11 @@ HIDDENS = (256, 512)
 
 def torch_side():
     """One measurement of each size in this process, which runs inside the environment: the child of `main`."""
-    print(json.dumps([torch_net(hidden) for hidden in HIDDENS]))
+    ways = {"f32": False, "bf16 autocast": True}
+    print(json.dumps([{"of": f"torch {way}", **torch_net(hidden, is_half)} for hidden in HIDDENS for way, is_half in ways.items()]))
 
 
-def torch_net(hidden):
+def torch_net(hidden, is_half):
     import time
     import torch
     from torch import nn
@@ -100,7 +104,8 @@ def torch_net(hidden):
     wall, cpu = [], []
     for i in range(UPDATES + 1):
         began, cpu_began = time.perf_counter(), time.process_time()
-        loss = net(batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_half):
+            loss = net(batch)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -109,7 +114,7 @@ def torch_net(hidden):
             wall.append(time.perf_counter() - began)
             cpu.append(time.process_time() - cpu_began)
     middle = lambda x: rows / sorted(x)[len(x) // 2]
-    return {"steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": loss.item(), "torch": torch.__version__}
+    return {"hidden": hidden, "steps_per_s": middle(wall), "steps_per_cpu_s": middle(cpu), "loss": loss.item(), "torch": torch.__version__}
 
 
 def measure(command, environment):
@@ -117,10 +122,13 @@ def measure(command, environment):
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     seen = json.loads(done.stdout)
-    if "bench" in seen[0]:
-        values = [figure["value"] for figure in seen if figure["bench"] == "train"]
-        seen = [{"steps_per_s": wall, "steps_per_cpu_s": cpu} for wall, cpu in zip(values[::2], values[1::2])]
-    return seen
+    if "bench" not in seen[0]:
+        yield from seen
+        return
+    figures = [figure for figure in seen if figure["bench"] == "train"]
+    for wall, cpu in zip(figures[::2], figures[1::2]):
+        hidden, way = int(wall["name"].split()[2].rstrip(",")), wall["name"].rsplit(", ", 1)[1]
+        yield {"of": f"ours {way}", "hidden": hidden, "steps_per_s": wall["value"], "steps_per_cpu_s": cpu["value"]}
 
 
 def install(python):
@@ -151,19 +159,20 @@ def main():
             install(python)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "CANDLE_NUM_THREADS": "1"}
         sides = {"ours": args.ours.split(), "torch": [python, os.path.abspath(__file__), "--torch-side"]}
-        seen = {"ours": [], "torch": []}
+        seen, version = {}, ""
         for turn in range(args.rounds):
-            for name, command in sides.items():
-                seen[name].append(measure(command, environment))
-                for hidden, one in zip(HIDDENS, seen[name][-1]):
+            for command in sides.values():
+                for one in measure(command, environment):
+                    seen.setdefault((one["hidden"], one["of"]), []).append(one)
                     rates = f"{one['steps_per_cpu_s']:8.0f} steps/cpu-s {one['steps_per_s']:8.0f} steps/s"
-                    print(f"round {turn + 1} {name:5} 2 x {hidden} {rates}", flush=True)
-        version = seen["torch"][0][0]["torch"]
-        for size, hidden in enumerate(HIDDENS):
-            for kind in ("steps_per_cpu_s", "steps_per_s"):
-                middle = {name: sorted(x[size][kind] for x in runs)[len(runs) // 2] for name, runs in seen.items()}
-                ratio = middle["ours"] / middle["torch"]
-                print(f"2 x {hidden}, {kind}: ours {middle['ours']:.0f}, torch {version} {middle['torch']:.0f}, ratio {ratio:.2f}")
+                    print(f"round {turn + 1} 2 x {one['hidden']} {one['of']:20} {rates}", flush=True)
+                    version = one.get("torch", version)
+        print(f"medians of {args.rounds} rounds, PyTorch {version}, ratio to its f32:")
+        for kind in ("steps_per_cpu_s", "steps_per_s"):
+            middle = {key: sorted(x[kind] for x in runs)[len(runs) // 2] for key, runs in seen.items()}
+            for (hidden, of), rate in middle.items():
+                ratio = rate / middle[hidden, "torch f32"]
+                print(f"2 x {hidden}, {kind}: {of} {rate:.0f}, ratio {ratio:.2f}")
     finally:
         if not args.env:
             shutil.rmtree(folder, ignore_errors=True)

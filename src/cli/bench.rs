@@ -254,10 +254,17 @@ fn screen(figures: &mut Vec<Figure>) -> Result<()> {
     Ok(())
 }
 
+/// With the tile unit where there is one, and without it.
 fn training(figures: &mut Vec<Figure>) -> Result<()> {
-    for hidden in [256, 512] {
-        let speed = train::bench::run(&train::bench::Load { hidden, ..Default::default() })?;
-        let name = format!("2 x {hidden}, batch 32 x 128, one thread");
+    use train::kernel::{has_tiles, use_tiles};
+    let ways: &[bool] = if has_tiles() { &[true, false] } else { &[false] };
+    for (hidden, tiles) in [256, 512].into_iter().flat_map(|hidden| ways.iter().map(move |way| (hidden, *way))) {
+        use_tiles(tiles);
+        let speed = train::bench::run(&train::bench::Load { hidden, ..Default::default() });
+        use_tiles(true);
+        let speed = speed?;
+        let with = if tiles { "with tiles" } else { "without tiles" };
+        let name = format!("2 x {hidden}, batch 32 x 128, one thread, {with}");
         figures.push(figure("train", &name, speed.steps_per_s, "steps/s", None));
         if let Some(cpu) = speed.steps_per_cpu_s {
             figures.push(figure("train", "the same, by processor time", cpu, "steps/s", None));

@@ -104,11 +104,18 @@ fn distance(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn all_gradients_agree_with_plain_candle() {
-    let rows = Rows { shards: 1, steps: 9, batch: 5 };
-    let (net, batch) = (net(1), nonsense(rows, Chance::new(11)));
+    check_gradients(SHAPE, Rows { shards: 1, steps: 9, batch: 5 });
+    // Products of this size run on the tile unit where there is one.
+    let wide = Shape { embed: 48, hidden: 96, decide: 64, detail: 32, ..SHAPE };
+    check_gradients(wide, Rows { shards: 1, steps: 24, batch: 8 });
+}
+
+fn check_gradients(shape: Shape, rows: Rows) {
+    let net = Net::new(shape, Chance::new(5), &Pool::new(1).unwrap()).unwrap();
+    let batch = nonsense(rows, Chance::new(11));
     let (loss, grads) = fused(&net, &batch, &SILENT);
     let weights = net.to_weights(&net.values().unwrap(), Card::default()).unwrap();
-    let vars: BTreeMap<String, candle_core::Var> = SHAPE
+    let vars: BTreeMap<String, candle_core::Var> = shape
         .tensors()
         .into_iter()
         .map(|(name, dims)| {
@@ -117,7 +124,7 @@ fn all_gradients_agree_with_plain_candle() {
         })
         .collect();
     let tensors = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
-    let stock = stock::loss(&Oracle::from_tensors(SHAPE, &Device::Cpu, tensors), &batch, &Device::Cpu).unwrap();
+    let stock = stock::loss(&Oracle::from_tensors(shape, &Device::Cpu, tensors), &batch, &Device::Cpu).unwrap();
     let expected: f32 = stock.to_scalar().unwrap();
     assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
     let stock_grads = stock.backward().unwrap();
