@@ -55,6 +55,7 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
         heads: args.heads,
         patience: args.patience,
         rate: args.rate as f32,
+        dropout: args.dropout as f32,
         batch: args.batch,
         window: args.window as u32,
         updates: args.updates,

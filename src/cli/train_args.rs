@@ -137,6 +137,9 @@ pub struct TrainArgs {
     /// Highest learning rate.
     #[arg(long, default_value_t = 2e-3)]
     pub rate: f64,
+    /// Share dropped between layers, on the output and in the heads: more for a wide net or a small folder.
+    #[arg(long, default_value_t = 0.15)]
+    pub dropout: f64,
     /// Seed of initial weights and data order.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

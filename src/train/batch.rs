@@ -76,9 +76,13 @@ impl<'a> Prepared<'a> {
         self.map.place(StepIndex(u64::from(step)))
     }
 
-    /// Rows and weights of the style that is told.
-    pub(super) fn style(&self, told: &Told) -> Vec<(u32, f32)> {
-        self.style_row.filter(|_| told.style).map(|row| (row, 1.0)).into_iter().collect()
+    /// Rows and weights of the style that a cut is told: the piece's own, blended with another where the cut says so.
+    pub(super) fn style(&self, cut: &Cut) -> Vec<(u32, f32)> {
+        let Some(own) = self.style_row.filter(|_| cut.told.style) else { return Vec::new() };
+        match cut.blend.filter(|blend| blend.row != own) {
+            Some(Blend { row, own_share }) => vec![(own, own_share), (row, 1.0 - own_share)],
+            None => vec![(own, 1.0)],
+        }
     }
 
     /// Steps on which bars begin.
@@ -139,6 +143,18 @@ impl Told {
         Told { style: true, key: true, chord: true, density: [true; 4], register: [true; 4], end: false };
 }
 
+/// Another style that is told beside a piece's own.
+///
+/// When each of two styles is told with share `s` in proportion to `s` of the windows, then `s` of the windows that are
+/// told a blend are the one's: what the net learns to play under it is their mixture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Blend {
+    /// The other style's row.
+    pub row: u32,
+    /// Weight of the piece's own style, 0..=1; the rest is the other's.
+    pub own_share: f32,
+}
+
 /// One window to be put into a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
@@ -150,6 +166,8 @@ pub struct Cut {
     pub shift: i32,
     /// What the net is told.
     pub told: Told,
+    /// The style that is told beside the piece's own, if any.
+    pub blend: Option<Blend>,
 }
 
 /// Who a decision belongs to, for reports: index of the window in the batch, and the role.
@@ -210,7 +228,7 @@ impl Builder {
         let mut history = History::new(StepIndex(u64::from(first)));
         let end = cut.start.saturating_add(rows.steps as u32).min(piece.steps);
         let mut notes = piece.notes_between(first, end).iter().peekable();
-        let style = prepared.style(&cut.told);
+        let style = prepared.style(cut);
         for step in first..end {
             self.now.clear();
             while let Some(note) = notes.next_if(|n| n.step == step) {

@@ -1,6 +1,6 @@
 //! Which windows a run learns from: drawn by address, styles balanced, transposed, with controls dropped at random.
 
-use super::batch::{Cut, Prepared, Told, WARM_STEPS};
+use super::batch::{Blend, Cut, Prepared, Told, WARM_STEPS};
 use super::shelf::{Shelf, Slot};
 use crate::corpus::{Corpus, Split};
 use crate::music::{Chance, Purpose, STYLES};
@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Style totals are raised to this power: 1 leaves the corpora's sizes, 0 makes all styles equal.
 const BALANCE: f64 = 0.65;
+
+/// Share of the windows that are told a second style beside their own, so that blends are learned and not only hoped for.
+const BLENDED: f64 = 0.15;
 
 /// How much there is to learn from a piece: its notes, and a little for its silence.
 fn content(slot: &Slot) -> f64 {
@@ -45,6 +48,8 @@ pub struct Sampler {
     pieces: Vec<u32>,
     /// Running sums of their weights.
     sums: Vec<f64>,
+    /// Rows of the styles that windows are blended with.
+    blended_with: Vec<u32>,
 }
 
 impl Sampler {
@@ -62,7 +67,12 @@ impl Sampler {
             sum
         });
         let sums = sums.collect();
-        Sampler { chance, window, is_transposed, pieces, sums }
+        Sampler { chance, window, is_transposed, pieces, sums, blended_with: Vec::new() }
+    }
+
+    /// The same, with some windows told one of these styles beside their own.
+    pub fn blending(self, rows: Vec<u32>) -> Sampler {
+        Sampler { blended_with: rows, ..self }
     }
 
     /// How many pieces there are to draw from.
@@ -91,7 +101,14 @@ impl Sampler {
         let (low, high) = if self.is_transposed { piece.transpositions() } else { (0, 0) };
         let shift = low + (unit(4) * f64::from(high - low + 1)) as i32;
         let unscored = if start > 0 { WARM_STEPS.min(self.window / 4) } else { 0 };
-        Cut { start, unscored, shift: shift.min(high), told: told(&unit) }
+        Cut { start, unscored, shift: shift.min(high), told: told(&unit), blend: self.blend(&unit) }
+    }
+
+    /// The share is drawn with a density in proportion to it; see [`Blend`].
+    fn blend(&self, unit: &dyn Fn(u64) -> f64) -> Option<Blend> {
+        let at = (unit(24) * self.blended_with.len() as f64) as usize;
+        let row = self.blended_with.get(at).filter(|_| unit(23) < BLENDED)?;
+        Some(Blend { row: *row, own_share: unit(25).sqrt() as f32 })
     }
 
     fn unit(&self, update: u64, slot: u64, purpose: u64) -> f64 {

@@ -105,8 +105,8 @@ impl Scorer {
     /// Bits of a whole piece from its first step on.
     pub fn piece(&mut self, prepared: &Prepared) {
         let piece = &*prepared.piece;
-        let cut = Cut { start: 0, unscored: 0, shift: 0, told: Told::STYLE };
-        let style = prepared.style(&cut.told);
+        let cut = Cut { start: 0, unscored: 0, shift: 0, told: Told::STYLE, blend: None };
+        let style = prepared.style(&cut);
         let mut history = History::new(StepIndex(0));
         let mut notes = piece.notes.iter().peekable();
         self.live.reset();

@@ -136,7 +136,7 @@ impl<'a> Scorer<'a> {
             let told = self.told;
             let cuts: Vec<_> = lot
                 .iter()
-                .map(|p| Some(p).filter(cut).map(|p| (*p, Cut { start, unscored: 0, shift: 0, told })))
+                .map(|p| Some(p).filter(cut).map(|p| (*p, Cut { start, unscored: 0, shift: 0, told, blend: None })))
                 .collect();
             let (batch, owners) = self.builder.build(rows, &cuts);
             let pass = self.net.forward(&batch, None, &state)?;

@@ -106,6 +106,7 @@ impl<'a> Run<'a> {
         let first = if config.from.is_some() { tune::heads_only(&net, row) } else { Vec::new() };
         let Picked { train, valid, roles, .. } = picked;
         let sampler = Sampler::new(&shelf, train, config.window, config.transpose, chance.fold(2));
+        let sampler = sampler.blending(blended_with(&shelf, &state.styles, row));
         let began = Instant::now();
         let corpora = origins(config, &shelf);
         Ok(Run {
@@ -432,6 +433,14 @@ fn origins(config: &Config, shelf: &Shelf) -> Vec<(String, String)> {
         }
     }
     all
+}
+
+/// Rows of the styles that occur, for blends; none where all pieces share a row.
+fn blended_with(shelf: &Shelf, styles: &[String], row: Option<u32>) -> Vec<u32> {
+    if row.is_some() {
+        return Vec::new();
+    }
+    shelf.styles().filter_map(|style| styles.iter().position(|s| s == style)).map(|row| row as u32).collect()
 }
 
 /// Every n-th piece, so that at most about `steps` steps are taken.

@@ -120,3 +120,34 @@ fn a_folder_that_takes_nothing_is_said() {
     let said = Shelf::new(std::path::Path::new("/nowhere/at/all")).err().unwrap().to_string();
     assert!(said.contains("pieces.part") && said.contains("cannot be written"), "{said}");
 }
+
+#[test]
+fn a_blend_is_told_as_often_as_its_shares_say() {
+    let corpus = corpus();
+    let mut shelf = shelf(&corpus, "shelf-blends");
+    let numbers = shelf.split(Split::Train);
+    let rows = [0u32, 1];
+    let sampler = Sampler::new(&shelf, numbers.clone(), 16, false, Chance::new(6)).blending(rows.to_vec());
+    let piece = shelf.piece(numbers[0]).unwrap();
+    let styled = rows.map(|row| Prepared::new(std::borrow::Cow::Borrowed(&piece), &[]).styled(row));
+    // Windows of either style alike, told row 0 with a weight near 0.3: three of ten are row 0's own.
+    let (mut blended, mut told, mut near, mut own) = (0, 0, 0, 0);
+    for (update, row) in (0..40_000).flat_map(|update| rows.map(|row| (update, row))) {
+        let styled = &styled[row as usize];
+        let cut = sampler.cut(styled, update, u64::from(row));
+        let style = styled.style(&cut);
+        assert_eq!(cut.told.style, !style.is_empty());
+        told += usize::from(cut.told.style);
+        if let [(first, share), (second, rest)] = style[..] {
+            blended += 1;
+            assert!(first == row && second == 1 - row && (share + rest - 1.0).abs() < 1e-6);
+            let weight = if row == 0 { share } else { rest };
+            near += usize::from((weight - 0.3).abs() < 0.1);
+            own += usize::from((weight - 0.3).abs() < 0.1 && row == 0);
+        }
+    }
+    // Half of those drawn are drawn with their own style and stay unblended.
+    let (of_told, of_near) = (f64::from(blended as u32) / told as f64, own as f64 / near as f64);
+    assert!((of_told - 0.075).abs() < 0.005, "{of_told} of the windows are blended");
+    assert!((of_near - 0.3).abs() < 0.03, "{of_near} of the windows near 0.3 are of that style");
+}
