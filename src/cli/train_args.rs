@@ -237,7 +237,7 @@ pub struct EvalArgs {
     /// Which list of windows: 2 asks what 1 did not, while a corpus has such windows. For one last look after choices were made.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub list: u64,
-    /// Bits a note of the live step in f32, bf16 and int8, told the style, in place of the training net's.
+    /// Bits a note of the live step in f32, bf16 and int8, told the style, and the time that a step of the band takes.
     #[arg(long, conflicts_with = "bars")]
     pub live: bool,
     /// How hard drummers strike and how far off the grid: the model's errors on performed drums beside what counting reaches.

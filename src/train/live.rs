@@ -1,6 +1,8 @@
 //! What the live step costs in bits a note in each kind of arithmetic: real pieces, step by step, through the kernels
 //! that play, each told the style and given the notes that were really played.
 //!
+//! The time of a step stands beside it.
+//!
 //! The protocol is that of `eval`, on every n-th piece of the split, so that the steps stay within a bound.
 
 use super::batch::{Cut, Prepared, Told, choices, conditions};
@@ -12,7 +14,8 @@ use crate::corpus::{Corpus, Split};
 use crate::engine::heard::{HeardNote, History};
 use crate::engine::lstm::kernel::Simd;
 use crate::engine::lstm::shape::DURATIONS;
-use crate::engine::lstm::{ARITHMETICS, Live, Packed, Weights};
+use crate::engine::lstm::{ARITHMETICS, Live, LstmPart, Packed, Weights};
+use crate::engine::{Engine, bench};
 use crate::limits::NOTES_PER_STEP;
 use crate::music::{ROLES, Role, StepNote};
 use crate::time::StepIndex;
@@ -33,7 +36,12 @@ pub struct LiveRow {
     pub cost: f64,
     /// Bits, role by role (drums, bass, chords, lead).
     pub tally: Tally,
+    /// Time of a step of the band, four parts with features, net and decisions, on this machine now: p50 and p99 in microseconds.
+    pub step_us: [f64; 2],
 }
+
+/// Steps of the band that are timed.
+const TIMED_STEPS: u64 = 500;
 
 /// Figures of one model on a part of one split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -72,7 +80,10 @@ pub fn evaluate(
     let mut rows: Vec<LiveRow> = Vec::new();
     for arithmetic in ARITHMETICS {
         let packed = Packed::with(weights, arithmetic).map_err(|e| TrainError::Setting(e.to_string()))?;
-        let mut scorer = Scorer::new(Live::new(Arc::new(packed), simd));
+        let packed = Arc::new(packed);
+        let mut open = || Ok(Box::new(LstmPart::new(packed.clone())) as Box<dyn Engine>);
+        let timed = bench::step(&mut open, TIMED_STEPS).map_err(|e| TrainError::Setting(e.to_string()))?.band;
+        let mut scorer = Scorer::new(Live::new(packed, simd));
         for piece in &pieces {
             scorer.piece(piece);
             if stop.load(Ordering::Relaxed) {
@@ -81,7 +92,8 @@ pub fn evaluate(
         }
         let bits_per_note = scorer.tally.all().per_note();
         let cost = bits_per_note - rows.first().map_or(bits_per_note, |exact| exact.bits_per_note);
-        rows.push(LiveRow { precision: arithmetic.name(), bits_per_note, cost, tally: scorer.tally });
+        let step_us = [timed.p50_us, timed.p99_us];
+        rows.push(LiveRow { precision: arithmetic.name(), bits_per_note, cost, tally: scorer.tally, step_us });
     }
     let steps = pieces.iter().map(|p| u64::from(p.piece.steps)).sum();
     Ok(LiveReport { split, pieces: (pieces.len(), held_out.len()), steps, path: simd.name(), rows })
@@ -239,6 +251,10 @@ impl std::fmt::Display for LiveReport {
                 if bits.notes > 0 { write!(f, "{:>8.3}", bits.per_note())? } else { write!(f, "{:>8}", "-")? }
             }
             writeln!(f)?;
+        }
+        writeln!(f, "\na step of the band, ms{:>6}{:>10}", "p50", "p99")?;
+        for row in &self.rows {
+            writeln!(f, "{:<20}{:>8.3}{:>10.3}", row.precision, row.step_us[0] / 1000.0, row.step_us[1] / 1000.0)?;
         }
         Ok(())
     }
