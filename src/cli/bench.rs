@@ -166,7 +166,7 @@ fn edit(figures: &mut Vec<Figure>) -> Result<()> {
     let text = format!("tempo({BPM}); {parts}");
     let stage = Stage::start(Setup {
         models: loaded()?,
-        fixed: Fixed { out: Some(OutSpec::Nowhere), seed: None },
+        fixed: Fixed { out: Some(OutSpec::Nowhere), seed: None, models: None },
         audio: Some("none".into()),
         connect: Vec::new(),
         clock: false,

@@ -71,7 +71,7 @@ pub fn run(script: Option<&Path>) -> Result<()> {
 fn rehearse(models: Models, name: &str, text: &str) -> Result<Report> {
     let stage = Stage::start(Setup {
         models,
-        fixed: Fixed { out: Some(OutSpec::Nowhere), seed: None },
+        fixed: Fixed { out: Some(OutSpec::Nowhere), seed: None, models: None },
         audio: Some("none".into()),
         connect: Vec::new(),
         clock: false,

@@ -62,9 +62,10 @@ pub fn play(args: &PlayArgs) -> Result<()> {
     }
     let library = Arc::new(Library::default());
     let models = Models { files: Some(library.opener()), ..args.model.load()? };
+    let said = models.said.clone();
     let stage = Stage::start(Setup {
         models,
-        fixed: Fixed { out, seed: args.seed },
+        fixed: Fixed { out, seed: args.seed, models: Some(said) },
         audio: args.audio.clone(),
         connect: args.connect.clone().into_iter().collect(),
         clock: args.clock,

@@ -57,7 +57,7 @@ pub fn run(args: &RenderArgs) -> Result<()> {
     let format = format_of(&args.out)?;
     let (name, text) = set_of(Some(&args.script))?;
     let journal = journal_of(&name, &text, args.seed.unwrap_or(DEFAULT_SEED));
-    let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { out: None, seed: args.seed } };
+    let mut loader = Loader { inner: ScriptHost::new(), fixed: Fixed { seed: args.seed, ..Fixed::default() } };
     let began = Instant::now();
     let stop = stop_flag()?;
     let rendered = play(&journal, args.model.load()?, &mut loader, Until::Bars(args.bars), &stop)?;
@@ -78,8 +78,14 @@ pub fn replay(journal: &Path, bars: Option<u64>, path: &Path, model: &ModelArgs)
     let models = model.load()?;
     // What the command line fixed then stands over the scripts now. But sound can only be made of what plays on the synth: a
     // WAV file is of the outputs that the scripts name.
-    let Fixed { out, seed } = entries.fixed().clone();
-    let fixed = Fixed { out: out.filter(|_| format == Format::Midi), seed };
+    let Fixed { out, seed, models: played } = entries.fixed().clone();
+    if let Some(played) = played.filter(|played| *played != models.said) {
+        eprintln!(
+            "this journal was played with other models ({played}); with these ({}) it is other music: give --model and --precision as then",
+            models.said
+        );
+    }
+    let fixed = Fixed { out: out.filter(|_| format == Format::Midi), seed, models: None };
     let mut loader = Loader { inner: ScriptHost::new(), fixed };
     let began = Instant::now();
     let stop = stop_flag()?;

@@ -67,6 +67,8 @@ pub struct Fixed {
     pub out: Option<OutSpec>,
     /// The seed, whatever the script says.
     pub seed: Option<u64>,
+    /// The models that play, as `engine::Models::said` has them; `None` where nobody said.
+    pub models: Option<String>,
 }
 
 /// Everything done since the start.

@@ -17,8 +17,8 @@ const DEPTH_MAX: usize = 64;
 impl Journal {
     /// The journal as lines of JSON.
     pub fn to_text(&self) -> String {
-        let Fixed { out, seed } = self.fixed();
-        let fixed = json!({ "out": out.as_ref().map(OutSpec::to_string), "seed": seed });
+        let Fixed { out, seed, models } = self.fixed();
+        let fixed = json!({ "out": out.as_ref().map(OutSpec::to_string), "seed": seed, "models": models });
         let mut text = json!({ "journal": 1, "seed": self.seed(), "fixed": fixed }).to_string();
         for entry in self.entries() {
             text.push('\n');
@@ -58,10 +58,11 @@ impl Journal {
 /// What the command line fixed. Journals of before did not say: a seed of their own was given there.
 fn fixed_in(v: &Value, seed: u64) -> Result<Fixed, String> {
     if v.is_null() {
-        return Ok(Fixed { out: None, seed: Some(seed).filter(|seed| *seed != 1) });
+        return Ok(Fixed { seed: Some(seed).filter(|seed| *seed != 1), ..Fixed::default() });
     }
     let out = v["out"].as_str().map(OutSpec::parse).transpose();
-    Ok(Fixed { out: out.map_err(|why| format!("journal line 1: {why}"))?, seed: v["seed"].as_u64() })
+    let out = out.map_err(|why| format!("journal line 1: {why}"))?;
+    Ok(Fixed { out, seed: v["seed"].as_u64(), models: text(&v["models"]) })
 }
 
 fn what_out(what: &What) -> Value {
@@ -336,7 +337,8 @@ mod test {
         ]);
         edits.extend(latent_edits());
         let out = OutSpec::parse("midi:A \"port\":3").ok();
-        let mut journal = Journal::new(u64::MAX).with_fixed(Fixed { out, seed: Some(1) });
+        let mut journal =
+            Journal::new(u64::MAX).with_fixed(Fixed { out, seed: Some(1), models: Some("band in int8".into()) });
         let text = "tempo(112);\nlet a = 1;".to_string();
         journal.push(StepIndex(0), What::Launch { name: "a.rhai".into(), text, when: When::NextBar });
         for (i, edit) in edits.into_iter().enumerate() {

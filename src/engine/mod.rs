@@ -228,6 +228,8 @@ pub struct Models {
     pub files: Option<OpenFile>,
     /// What tells real bars from others; `None` when no critic is at hand.
     pub ear: Option<gan::EarOpener>,
+    /// Which models these are and how they are computed, for the journal: the same words, the same music.
+    pub said: String,
 }
 
 /// Every engine.

@@ -86,7 +86,7 @@ mod test {
 
     #[test]
     fn the_command_line_stands_over_the_script() {
-        let fixed = Fixed { out: Some(OutSpec::Nowhere), seed: Some(9) };
+        let fixed = Fixed { out: Some(OutSpec::Nowhere), seed: Some(9), models: None };
         let script = [
             Edit::Seed(1),
             Edit::Part { name: "lead".into(), role: Role::Lead },

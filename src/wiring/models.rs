@@ -103,7 +103,20 @@ pub fn load(choice: Choice) -> Result<Models, EngineError> {
         models.lstm = Some(lstm::open_with(band, choice.arithmetic).map_err(named)?);
     }
     models.ear = models.gan.as_ref().map(ear);
+    models.said = said(choice, band, gan_bytes);
     Ok(models)
+}
+
+/// Both models by the hashes of their files, and the arithmetic: words of a journal, to be compared and read.
+fn said(choice: Choice, band: &[u8], gan: &[u8]) -> String {
+    let arithmetic = if choice.candle { "candle" } else { choice.arithmetic.name() };
+    let name = |bytes: &[u8]| match BUILT_IN.iter().find(|model| model.bytes == bytes) {
+        Some(model) => model.name.to_string(),
+        None if bytes == GAN => "gan".into(),
+        None => choice.file.map_or_else(String::new, |file| file.display().to_string()),
+    };
+    let hash = crate::corpus::fnv;
+    format!("{} {:016x} in {arithmetic}, {} {:016x}", name(band), hash(band), name(gan), hash(gan))
 }
 
 /// The critic of a GAN as the band's ear.

@@ -106,7 +106,11 @@ fn take_and_replay(name: &str, text: &str, how: &[&str]) -> [Vec<Note>; 2] {
     std::thread::sleep(Duration::from_millis(1500));
     std::fs::write(&set, format!("{text}drums.mute();\nlead.register = 0.9;\n")).unwrap();
     assert!(playing.wait().unwrap().success());
-    run(&[&["replay"], how].concat(), &[("", &journal), ("-o", &again)]);
+    // A replay by other models says that it is other music.
+    for (how, is_warned) in [(&["--precision", "bf16"][..], true), (how, false)] {
+        let replay = run(&[&["replay"], how].concat(), &[("", &journal), ("-o", &again)]);
+        assert_eq!(String::from_utf8_lossy(&replay.stderr).contains("played with other models"), is_warned);
+    }
     let journal = std::fs::read_to_string(&journal).unwrap();
     println!("{} steps were late", journal.matches("missed").count());
     // The last notes of a take are cut when it ends, wherever the player was by then.
