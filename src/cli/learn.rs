@@ -14,6 +14,7 @@ use crate::train::jsb;
 use crate::train::jsb::recipe::{ChordUse, Recipe};
 use crate::train::live;
 use crate::train::lstm::{self, Config, tune::Origin};
+use crate::train::ops::Compute;
 use crate::train::optim::AdamW;
 use crate::train::report::Report;
 use crate::wiring::models;
@@ -38,6 +39,14 @@ pub fn corpus(dirs: &[PathBuf], json: bool) -> Result<()> {
     print_report(&corpus::report(&loaded), json)
 }
 
+/// What a device trains and scores with.
+fn compute_with(device: super::DeviceArg) -> Compute {
+    match device {
+        super::DeviceArg::Cpu => Compute::Fused,
+        super::DeviceArg::Cuda => Compute::Cuda,
+    }
+}
+
 /// `ricercar train lstm`.
 pub fn train_lstm(args: &TrainArgs) -> Result<()> {
     let from = args.from.as_deref().map(origin).transpose()?;
@@ -56,6 +65,7 @@ pub fn train_lstm(args: &TrainArgs) -> Result<()> {
         patience: args.patience,
         rate: args.rate as f32,
         dropout: args.dropout as f32,
+        compute: compute_with(args.device),
         batch: args.batch,
         window: args.window as u32,
         updates: args.updates,
@@ -188,6 +198,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         return print_reports(&reports, args.json);
     }
     let model = args.model.as_deref().context("eval needs a model file, or --benchmark")?;
+    // Said before anything is read.
+    compute_with(args.device).device()?;
     let bytes = models::bytes(Some(model))?;
     if gan_model::file::is_gan(&bytes) {
         return eval_gan(args, model, &bytes);
@@ -207,7 +219,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if args.drums {
         return print_report(&groove::evaluate(&weights, &loaded, split(&args.split), &stop)?, args.json);
     }
-    let options = EvalOptions { split: split(&args.split), ..EvalOptions::default() };
+    let options =
+        EvalOptions { split: split(&args.split), compute: compute_with(args.device), ..EvalOptions::default() };
     print_report(&eval::lstm(&weights, &loaded, &options, &stop)?, args.json)
 }
 

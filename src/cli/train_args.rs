@@ -1,5 +1,6 @@
 //! Arguments of `train` and `eval`.
 
+use super::DeviceArg;
 use crate::train::jsb;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -137,6 +138,9 @@ pub struct TrainArgs {
     /// Highest learning rate.
     #[arg(long, default_value_t = 2e-3)]
     pub rate: f64,
+    /// Where the net computes.
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub device: DeviceArg,
     /// Share dropped between layers, on the output and in the heads: more for a wide net or a small folder.
     #[arg(long, default_value_t = 0.15)]
     pub dropout: f64,
@@ -246,6 +250,9 @@ pub struct EvalArgs {
     /// About how many steps of the split the live step is scored on.
     #[arg(long, value_name = "COUNT", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
+    /// Where the net computes, for bits a note.
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu, conflicts_with_all = ["bars", "live", "drums", "controls", "styles", "benchmark"])]
+    pub device: DeviceArg,
     /// For machines.
     #[arg(long)]
     pub json: bool,

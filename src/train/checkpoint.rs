@@ -6,7 +6,7 @@ use super::net::Net;
 use super::optim::{Moments, Optimiser};
 use crate::engine::lstm::Shape;
 use crate::engine::lstm::file::{FILE_BYTES_MAX, write_whole};
-use candle_core::{Device, Var};
+use candle_core::Var;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -167,7 +167,7 @@ pub fn read<S: DeserializeOwned>(
         optimisers.push(Optimiser { moments, updates });
     }
     for ((_, var), values) in lists.iter().copied().flatten().zip(weights) {
-        let tensor = candle_core::Tensor::from_vec(values, var.dims(), &Device::Cpu).map_err(|e| broken(&e))?;
+        let tensor = candle_core::Tensor::from_vec(values, var.dims(), var.device()).map_err(|e| broken(&e))?;
         var.set(&tensor).map_err(|e| broken(&e))?;
     }
     Ok((optimisers, state))

@@ -7,7 +7,7 @@ use super::batch::{Prepared, Told};
 use super::data::prepare;
 use super::net::Net;
 use super::ngram::{self, NGram, ORDER, View};
-use super::ops::Pool;
+use super::ops::{Compute, Pool};
 use super::report::TrainError;
 use super::score::{Bits, Tally, score};
 use crate::corpus::{Corpus, Split};
@@ -53,11 +53,13 @@ pub struct EvalOptions {
     pub baselines: bool,
     /// Threads.
     pub threads: usize,
+    /// What the net computes with.
+    pub compute: Compute,
 }
 
 impl Default for EvalOptions {
     fn default() -> Self {
-        EvalOptions { split: Split::Valid, baselines: true, threads: 1 }
+        EvalOptions { split: Split::Valid, baselines: true, threads: 1, compute: Compute::Fused }
     }
 }
 
@@ -82,8 +84,7 @@ pub fn lstm(
     if options.baselines {
         rows.extend(baselines(corpus, &pieces, styles)?);
     }
-    let pool =
-        Pool::new(options.threads).map_err(|e| TrainError::Setting(format!("no threads for evaluation: {e}")))?;
+    let pool = Pool::of(options.compute, options.threads)?;
     let net = Net::from_weights(weights, &pool)?;
     for (name, told) in [("lstm, told the style", Told::STYLE), ("lstm, told all controls", Told::ALL)] {
         rows.push(row(name, score(&net, &pieces, told, stop)?));

@@ -203,3 +203,38 @@ fn a_window_goes_on_where_the_last_one_ended() {
         assert!(distance(&a.h, &b.h) < 1e-6 && distance(&a.c, &b.c) < 1e-6);
     }
 }
+
+/// Everything that a pass gives, from both ways of computing.
+#[test]
+fn plain_operations_give_what_the_fused_ones_give() {
+    let rows = Rows { shards: 2, steps: 7, batch: 2 };
+    let mut batch = nonsense(rows, Chance::new(15));
+    Arc::make_mut(&mut batch.details).weight[0] = [0.0, 0.3, 0.1];
+    let noise = Noise { input: 0.1, hidden: 0.3, recurrent: 0.2, ..SILENT };
+    let state = |from: usize| LstmState {
+        h: (0..4 * SHAPE.hidden).map(|i| ((i + from) % 7) as f32 * 0.1 - 0.3).collect(),
+        c: (0..4 * SHAPE.hidden).map(|i| ((i + from) % 5) as f32 * 0.2 - 0.4).collect(),
+    };
+    let first = [state(0), state(3)];
+    let of = |compute| {
+        let net = Net::new(SHAPE, Chance::new(5), &Pool::of(compute, 1).unwrap()).unwrap();
+        let pass = net.forward(&batch, Some(&noise), &first).unwrap();
+        let grads = pass.loss.backward().unwrap();
+        let of = |var: &Tensor| grads.get(var).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let names = net.vars().iter().map(|(name, var)| (name.clone(), of(var.as_tensor())));
+        (names.collect::<Vec<_>>(), pass)
+    };
+    let ((fused_grads, fused), (plain_grads, plain)) = (of(Compute::Fused), of(Compute::Plain));
+    let loss = |pass: &super::net::Pass| pass.loss.to_scalar::<f32>().unwrap();
+    assert!((loss(&fused) - loss(&plain)).abs() < 1e-5 * loss(&fused));
+    assert!(distance(&plain.decisions, &fused.decisions) < 1e-5);
+    assert!(distance(plain.details.as_flattened(), fused.details.as_flattened()) < 1e-5);
+    for (a, b) in plain.last.iter().zip(&fused.last) {
+        assert!(distance(&a.h, &b.h) < 1e-5 && distance(&a.c, &b.c) < 1e-5);
+    }
+    assert_eq!(plain.last.len(), fused.last.len());
+    for ((name, a), (_, b)) in plain_grads.iter().zip(&fused_grads) {
+        assert!(b.iter().any(|x| *x != 0.0), "{name} has no gradient");
+        assert!(distance(a, b) < 3e-5, "{name} {}", distance(a, b));
+    }
+}

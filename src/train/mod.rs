@@ -1,6 +1,7 @@
 //! Train: makes models from corpora, and says how good they are.
 //!
-//! Owns: the fused training ops ([`ops`]), the net over candle variables, the optimiser, checkpoints, `eval`.
+//! Owns: the fused training ops ([`ops`]) and the same pass in plain candle for GPUs ([`plain`]), the net over candle variables, the
+//! optimiser, checkpoints, the pieces waiting on disk ([`shelf`]), `eval`.
 //! Called from: the command line (its own threads, never the conductor's).
 //! Units: nats inside, bits per note in reports; steps are sixteenths.
 //!
@@ -33,10 +34,12 @@ pub mod ngram;
 pub mod ops;
 pub mod optim;
 pub mod pick;
+mod plain;
 pub mod report;
 pub mod sample;
 pub mod score;
 pub mod shelf;
-pub mod stock;
+#[cfg(test)]
+mod stock;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! roles' output layers stacked); a file holds them apart under PyTorch's names.
 
 use super::ops::*;
+use super::plain;
 use crate::engine::lstm::shape::{DURATIONS, OFFSETS, VELOCITIES};
 use crate::engine::lstm::{Card, Shape, Weights};
 use crate::music::{Chance, Purpose};
@@ -151,7 +152,7 @@ impl Net {
         let vars = plan(&shape)
             .into_iter()
             .zip(values)
-            .map(|((name, dims, ..), v)| Ok((name, Var::from_vec(v, dims, &candle_core::Device::Cpu)?)));
+            .map(|((name, dims, ..), v)| Ok((name, Var::from_vec(v, dims, pool.device())?)));
         Ok(Net { shape, pool: pool.clone(), vars: vars.collect::<Result<_>>()? })
     }
 
@@ -221,7 +222,7 @@ impl Net {
         self.vars.iter().map(|(_, v)| v.flatten_all()?.to_vec1()).collect()
     }
 
-    fn var(&self, name: &str) -> Result<&Tensor> {
+    pub(super) fn var(&self, name: &str) -> Result<&Tensor> {
         let found = self.vars.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_tensor());
         found.ok_or_else(|| candle_core::Error::Msg(format!("no variable {name}")))
     }
@@ -229,12 +230,19 @@ impl Net {
     /// A layer's weights, without the recurrent ones that are left out in this update.
     fn thinned(&self, layer: usize, noise: Option<&Noise>) -> Result<Tensor> {
         let weight = self.var(&format!("lstm.weight_l{layer}"))?;
-        let Some(noise) = noise.filter(|n| n.recurrent > 0.0) else { return Ok(weight.clone()) };
-        let columns = weight.dims2()?.1;
-        let place = 16 + layer as u64;
-        let mut mask = mask(noise.chance, noise.update, place, noise.recurrent, weight.elem_count());
+        match self.recurrent_mask(layer, noise)? {
+            Some(mask) => weight.apply_op1(Dropout { mask }),
+            None => Ok(weight.clone()),
+        }
+    }
+
+    /// A factor for every weight of a layer, those of the input left as they are; `None` when nothing is left out.
+    pub(super) fn recurrent_mask(&self, layer: usize, noise: Option<&Noise>) -> Result<Option<Vec<f32>>> {
+        let Some(noise) = noise.filter(|n| n.recurrent > 0.0) else { return Ok(None) };
+        let (rows, columns) = self.var(&format!("lstm.weight_l{layer}"))?.dims2()?;
+        let mut mask = mask(noise.chance, noise.update, 16 + layer as u64, noise.recurrent, rows * columns);
         mask.chunks_mut(columns).for_each(|row| row[..columns - self.shape.hidden].fill(1.0));
-        if mask.is_empty() { Ok(weight.clone()) } else { weight.apply_op1(Dropout { mask }) }
+        Ok(Some(mask).filter(|mask| !mask.is_empty()))
     }
 
     /// Runs a batch through the net. `noise` asks for dropout and gradients; without it this is an evaluation.
@@ -243,6 +251,9 @@ impl Net {
     /// # Errors
     /// Those of candle, and batches that do not fit the net.
     pub fn forward(&self, batch: &Batch, noise: Option<&Noise>, first: &[LstmState]) -> Result<Pass> {
+        if let Some(device) = self.pool.plain() {
+            return plain::pass(self, device, batch, noise, first);
+        }
         let rows = batch.rows.ok_or_else(|| candle_core::Error::Msg("a batch without rows".into()))?;
         let keep = |place: u64, p: f32, count: usize| {
             noise.map_or_else(Vec::new, |n| mask(n.chance, n.update, place, p, count))

@@ -5,7 +5,7 @@
 
 use super::kernel::vectorised;
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Var};
+use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Tensor, Var};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -164,7 +164,11 @@ impl Optimiser {
                 grad,
                 moments: Mutex::new(moments),
             };
-            var.inplace_op1(&update)?;
+            if var.device().is_cpu() {
+                var.inplace_op1(&update)?;
+            } else {
+                update.run_elsewhere(var)?;
+            }
         }
         Ok(norm)
     }
@@ -194,6 +198,19 @@ impl InplaceOp1 for Update<'_> {
 }
 
 impl Update<'_> {
+    /// The update of a variable on another device: moments and averages stay here, so that a checkpoint holds them all the same.
+    fn run_elsewhere(&self, var: &Var) -> Result<()> {
+        let mut all = var.flatten_all()?.to_vec1::<f32>()?;
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        let weights = &mut all[self.reach.clone()];
+        vectorised(
+            #[inline(always)]
+            || self.run(weights, &mut moments),
+        );
+        drop(moments);
+        var.set(&Tensor::from_vec(all, var.dims(), var.device())?)
+    }
+
     #[inline(always)]
     fn run(&self, weights: &mut [f32], moments: &mut Moments) {
         let AdamW { beta1, beta2, epsilon, .. } = self.settings;
@@ -210,5 +227,37 @@ impl Update<'_> {
             weights[i] -= self.rate * step + self.decay * weights[i];
             average[i] += (1.0 - self.average) * (weights[i] - average[i]);
         }
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn a_variable_elsewhere_is_updated_as_one_in_place() {
+        let start: Vec<f32> = (0..12).map(|i| i as f32 * 0.1 - 0.5).collect();
+        let grad: Vec<f32> = (0..12).map(|i| 0.3 - i as f32 * 0.05).collect();
+        let updated = |is_near: bool| {
+            let var = Var::from_slice(&start, (4, 3), &Device::Cpu).unwrap();
+            let mut moments = Moments { first: vec![0.01; 12], second: vec![0.02; 12], average: start.clone() };
+            let update = Update {
+                reach: 3..9,
+                settings: AdamW::default(),
+                rate: 0.01,
+                scale: 0.5,
+                corrections: [0.1, 0.02],
+                decay: 0.001,
+                average: 0.9,
+                grad: &grad,
+                moments: Mutex::new(&mut moments),
+            };
+            if is_near { var.inplace_op1(&update) } else { update.run_elsewhere(&var) }.unwrap();
+            (var.flatten_all().unwrap().to_vec1::<f32>().unwrap(), moments)
+        };
+        let (near, far) = (updated(true), updated(false));
+        assert_eq!(near, far);
+        assert!(near.0[..3] == start[..3] && near.0[3..9] != start[3..9] && near.0[9..] == start[9..]);
     }
 }

@@ -1,4 +1,4 @@
-//! The same loss in plain candle operations: the reference for the fused ops, and training on other devices.
+//! The same loss in plain candle operations over the oracle that plays: the reference for the fused ops.
 
 use super::net::Batch;
 use crate::engine::lstm::net::{Oracle, log_softmax};

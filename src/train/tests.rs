@@ -228,7 +228,7 @@ fn baselines_count_what_the_net_decides() {
 fn the_live_step_needs_the_bits_that_the_training_net_needs() {
     let (corpus, stop) = (corpus(), AtomicBool::new(false));
     let weights = crate::engine::lstm::random::random(32, 2, 3).unwrap();
-    let options = EvalOptions { split: Split::Valid, baselines: false, threads: 1 };
+    let options = EvalOptions { split: Split::Valid, baselines: false, ..EvalOptions::default() };
     let trained = eval::lstm(&weights, &corpus, &options, &stop).unwrap();
     let live = super::live::evaluate(&weights, &corpus, Split::Valid, 1_000_000, &stop).unwrap();
     assert_eq!((live.steps, live.pieces.0), (trained.steps, live.pieces.1));

@@ -18,6 +18,7 @@ mod test;
 pub mod tune;
 
 use super::metrics::Metrics;
+use super::ops::Compute;
 use super::pick::{no_files, pick};
 use super::report::{Report, TrainError};
 use super::shelf::Shelf;
@@ -66,6 +67,8 @@ pub struct Config {
     pub seed: u64,
     /// Threads.
     pub threads: usize,
+    /// What the net computes with.
+    pub compute: Compute,
     /// Updates between reports.
     pub report_every: u64,
     /// Most minutes between checkpoints, and between checks on valid in a run that is counted in minutes.
@@ -105,6 +108,7 @@ impl Default for Config {
             minutes: Some(60.0),
             transpose: true,
             seed: 1,
+            compute: Compute::Fused,
             threads: 1,
             report_every: 50,
             valid_minutes: 5.0,
@@ -253,6 +257,7 @@ fn checked(config: &Config) -> Result<Config, TrainError> {
     if config.updates.is_none() && config.minutes.is_none() {
         return setting("a run ends after a number of updates or of minutes; give one");
     }
+    config.compute.device()?;
     if !(0.0..0.9).contains(&config.dropout) || !(0.0..0.9).contains(&config.input_dropout) || !config.rate.is_finite()
     {
         return setting("dropout lies between 0 and 0.9, and the learning rate is a number");

@@ -80,8 +80,7 @@ impl<'a> Run<'a> {
         out: &Path,
         styles: Styles,
     ) -> Result<Run<'a>, TrainError> {
-        let pool =
-            Pool::new(config.threads).map_err(|e| TrainError::Setting(format!("no threads for training: {e}")))?;
+        let pool = Pool::of(config.compute, config.threads)?;
         let chance = Chance::new(config.seed);
         let net = match &config.from {
             Some(origin) => tune::net(origin, &styles, &pool)?,

@@ -7,6 +7,7 @@ use crate::engine::lstm::{Precision, Weights};
 use crate::music::Role;
 use crate::token::{STEP_STYLE, STYLE_ROWS};
 use crate::train::metrics;
+use crate::train::ops::Compute;
 use crate::train::report::Report;
 use crate::train::shelf::Shelf;
 use crate::train::tests::{Folder, config, corpus, go, model, piece};
@@ -267,4 +268,33 @@ fn every_check_shows_a_plot_and_a_bar_and_the_file_of_metrics_tells_the_same() {
     assert!(read.valid.iter().zip(&curve).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-9));
     assert!(read.tokens_per_s > 0.0 && last.ends_with(&read.sample) && read.saved == 21);
     assert!(read.best.is_some_and(|b| curve.iter().all(|c| c.1 > b.1 - 1e-9)));
+}
+
+#[test]
+fn plain_operations_train_the_same_curve_and_go_on_where_fused_ones_were() {
+    let corpus = corpus();
+    let curve = |name: &str, parts: &[(u64, Compute)]| {
+        let folder = Folder::new(name);
+        let mut curve = Vec::new();
+        for (at, (updates, compute)) in parts.iter().enumerate() {
+            let part = Config { resume: at > 0, compute: *compute, ..config(*updates) };
+            let (outcome, reports) = go(&part, &corpus, &folder);
+            outcome.unwrap();
+            curve = valid_curve(&reports);
+        }
+        curve
+    };
+    for (name, halves) in [("whole", &[12][..]), ("resumed", &[6, 12])] {
+        let by = |second: Compute| {
+            let of = |at: usize| if at == 0 { Compute::Plain } else { second };
+            halves.iter().enumerate().map(|(at, updates)| (*updates, of(at))).collect::<Vec<_>>()
+        };
+        let fused: Vec<_> = halves.iter().map(|updates| (*updates, Compute::Fused)).collect();
+        let expected = curve(&format!("fused-{name}"), &fused);
+        for second in [Compute::Plain, Compute::Fused] {
+            let got = curve(&format!("plain-{name}-{second:?}"), &by(second));
+            let (a, b) = (expected.last().unwrap(), got.last().unwrap());
+            assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-3 * a.1, "{name} {second:?}: {a:?} {b:?}");
+        }
+    }
 }

@@ -15,7 +15,9 @@ pub use heads::{DETAIL_BIAS, DETAIL_CLASSES, DetailTargets, Details, Heads, Know
 pub use linear::Linear;
 pub use lstm::{LstmLayer, LstmState};
 
-use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
+use crate::engine::lstm::device;
+use crate::train::report::TrainError;
+use candle_core::{CpuStorage, Device, Error, Layout, Result, Tensor};
 use std::sync::Arc;
 
 /// How the rows of a batch lie: `shards` x `steps` x `batch` pieces.
@@ -40,12 +42,39 @@ impl Rows {
     }
 }
 
-/// The trainer's own threads, so that live playing never queues behind it.
+/// What nets compute with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compute {
+    /// The fused ops, on the processor.
+    #[default]
+    Fused,
+    /// Plain candle operations, on the processor: what a GPU does, to be compared.
+    Plain,
+    /// Plain candle operations on the first NVIDIA GPU.
+    Cuda,
+}
+
+impl Compute {
+    /// The device of plain operations; `None` for the fused ones.
+    ///
+    /// # Errors
+    /// A sentence when this build or this machine has no CUDA.
+    pub fn device(self) -> std::result::Result<Option<Device>, TrainError> {
+        match self {
+            Compute::Fused => Ok(None),
+            Compute::Plain => Ok(Some(Device::Cpu)),
+            Compute::Cuda => device(true).map(Some).map_err(|e| TrainError::Setting(e.to_string())),
+        }
+    }
+}
+
+/// Where a net computes: on the trainer's own threads, so that live playing never queues behind it, or on a device.
 #[derive(Clone)]
 pub struct Pool {
     /// Threads, at least one.
     pub threads: usize,
     pool: Arc<rayon::ThreadPool>,
+    device: Option<Device>,
 }
 
 impl Pool {
@@ -57,7 +86,23 @@ impl Pool {
         let threads = threads.max(1);
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("train {i}")).build()?;
-        Ok(Pool { threads, pool: Arc::new(pool) })
+        Ok(Pool { threads, pool: Arc::new(pool), device: None })
+    }
+    /// A pool for nets that compute this way.
+    ///
+    /// # Errors
+    /// A sentence when the system gives no threads, or has no such device.
+    pub fn of(compute: Compute, threads: usize) -> std::result::Result<Pool, TrainError> {
+        let pool = Pool::new(threads).map_err(|e| TrainError::Setting(format!("no threads for training: {e}")))?;
+        Ok(Pool { device: compute.device()?, ..pool })
+    }
+    /// The device of nets in plain candle operations; `None` where they have the fused ops.
+    pub fn plain(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+    /// Where variables lie.
+    pub fn device(&self) -> &Device {
+        self.device.as_ref().unwrap_or(&Device::Cpu)
     }
     /// Runs `work` where rayon's calls use this pool.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
