@@ -145,7 +145,8 @@ mod test {
             let bound = match p.precision {
                 "f32" => 1e-5,
                 "bf16" => 0.05,
-                _ => 0.1,
+                // The worst of some 100,000 probabilities on random notes: a bound on mistakes; `eval --live` tells the cost.
+                _ => 0.15,
             };
             assert!(p.probability < bound, "{name}: {p:?}");
             let first = all.iter().find(|q| q.precision == p.precision).unwrap();
