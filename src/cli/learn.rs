@@ -199,7 +199,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let model = args.model.as_deref().context("eval needs a model file, or --benchmark")?;
     // Said before anything is read.
-    compute_with(args.device).device()?;
+    crate::engine::lstm::device(args.device == super::DeviceArg::Cuda)?;
     let bytes = models::bytes(Some(model))?;
     if gan_model::file::is_gan(&bytes) {
         return eval_gan(args, model, &bytes);
