@@ -254,21 +254,27 @@ fn screen(figures: &mut Vec<Figure>) -> Result<()> {
     Ok(())
 }
 
-/// With the tile unit where there is one, and without it.
+/// With the tile unit where there is one, without it, and on a GPU where this build finds one.
 fn training(figures: &mut Vec<Figure>) -> Result<()> {
+    use train::bench::{Load, Speed, run};
     use train::kernel::{has_tiles, use_tiles};
-    let ways: &[bool] = if has_tiles() { &[true, false] } else { &[false] };
-    for (hidden, tiles) in [256, 512].into_iter().flat_map(|hidden| ways.iter().map(move |way| (hidden, *way))) {
-        use_tiles(tiles);
-        let speed = train::bench::run(&train::bench::Load { hidden, ..Default::default() });
-        use_tiles(true);
-        let speed = speed?;
-        let with = if tiles { "with tiles" } else { "without tiles" };
-        let name = format!("2 x {hidden}, batch 32 x 128, one thread, {with}");
-        figures.push(figure("train", &name, speed.steps_per_s, "steps/s", None));
+    use train::ops::Compute;
+    let mut add = |name: &str, speed: Speed| {
+        figures.push(figure("train", name, speed.steps_per_s, "steps/s", None));
         if let Some(cpu) = speed.steps_per_cpu_s {
             figures.push(figure("train", "the same, by processor time", cpu, "steps/s", None));
         }
+    };
+    let ways: &[bool] = if has_tiles() { &[true, false] } else { &[false] };
+    for (hidden, tiles) in [256, 512].into_iter().flat_map(|hidden| ways.iter().map(move |way| (hidden, *way))) {
+        use_tiles(tiles);
+        let speed = run(&Load { hidden, ..Load::default() });
+        use_tiles(true);
+        let with = if tiles { "with tiles" } else { "without tiles" };
+        add(&format!("2 x {hidden}, batch 32 x 128, one thread, {with}"), speed?);
+    }
+    if Compute::Cuda.device().is_ok() {
+        add("2 x 256, batch 32 x 128, cuda", run(&Load { compute: Compute::Cuda, ..Load::default() })?);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! `benches/torch_train.py` trains the same net on the same kind of batch in PyTorch, in turns with this.
 
 use super::net::{Batch, Net, Noise};
-use super::ops::{Bags, DetailTargets, MixPlan, Pool, RoleTargets, Rows};
+use super::ops::{Bags, Compute, DetailTargets, MixPlan, Pool, RoleTargets, Rows};
 use super::optim::{AdamW, Optimiser};
 use super::report::TrainError;
 use crate::engine::lstm::Shape;
@@ -26,11 +26,13 @@ pub struct Load {
     pub updates: usize,
     /// Threads.
     pub threads: usize,
+    /// What the net computes with.
+    pub compute: Compute,
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Load { hidden: 256, batch: 32, window: 128, updates: 5, threads: 1 }
+        Load { hidden: 256, batch: 32, window: 128, updates: 5, threads: 1, compute: Compute::Fused }
     }
 }
 
@@ -71,7 +73,7 @@ const DETAIL_IDS: usize = 17;
 pub fn run(load: &Load) -> Result<Speed, TrainError> {
     super::memory::keep();
     let threads = load.threads.clamp(1, load.batch.max(1));
-    let pool = Pool::new(threads).map_err(|e| TrainError::Setting(format!("no threads for training: {e}")))?;
+    let pool = Pool::of(load.compute, threads)?;
     let shape = Shape::band(load.hidden, 2);
     let net = Net::new(shape, Chance::new(1), &pool)?;
     let rows = Rows { shards: threads, steps: load.window, batch: (load.batch / threads).max(1) };
@@ -183,8 +185,10 @@ mod test {
 
     #[test]
     fn a_small_load_is_trained_and_measured() {
-        let load = Load { hidden: 32, batch: 2, window: 16, updates: 2, threads: 1 };
-        let speed = run(&load).unwrap();
-        assert!(speed.steps_per_s > 0.0 && speed.decisions_per_step > 1.0 && speed.loss.is_finite(), "{speed:?}");
+        for compute in [Compute::Fused, Compute::Plain] {
+            let load = Load { hidden: 32, batch: 2, window: 16, updates: 2, threads: 1, compute };
+            let speed = run(&load).unwrap();
+            assert!(speed.steps_per_s > 0.0 && speed.decisions_per_step > 1.0 && speed.loss.is_finite(), "{speed:?}");
+        }
     }
 }

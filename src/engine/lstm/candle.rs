@@ -23,8 +23,15 @@ pub struct CandleModel {
 /// # Errors
 /// When this build or this machine has no CUDA.
 pub fn device(cuda: bool) -> Result<Device, EngineError> {
-    let none = |e| EngineError::Model(format!("no CUDA device can be used ({e}); choose --device cpu"));
-    if cuda { Device::new_cuda(0).map_err(none) } else { Ok(Device::Cpu) }
+    let none = |why: &str| EngineError::Model(format!("no CUDA device can be used ({why}); choose --device cpu"));
+    match (cuda, cfg!(feature = "cuda")) {
+        (false, _) => Ok(Device::Cpu),
+        (true, false) => Err(none("this build has none: it was made without the feature cuda")),
+        // Candle adds a backtrace on lines of its own where one is asked for.
+        (true, true) => {
+            Device::new_cuda(0).map_err(|e| none(e.to_string().lines().next().unwrap_or("no reason given")))
+        }
+    }
 }
 
 /// A candle net from the bytes of a model file.
