@@ -238,3 +238,17 @@ fn plain_operations_give_what_the_fused_ones_give() {
         assert!(distance(a, b) < 3e-5, "{name} {}", distance(a, b));
     }
 }
+
+/// On the small stack of a test's thread; a row that is not there is an error and no crash.
+#[test]
+fn the_longest_plain_window_is_computed_and_a_longer_one_refused() {
+    let net = Net::new(SHAPE, Chance::new(5), &Pool::of(Compute::Plain, 1).unwrap()).unwrap();
+    let at = |steps: usize| nonsense(Rows { shards: 1, steps, batch: 1 }, Chance::new(16));
+    let pass = net.forward(&at(super::plain::STEPS_MAX), Some(&SILENT), &[]).unwrap();
+    assert!(pass.loss.backward().is_ok());
+    let said = |batch: &Batch| net.forward(batch, Some(&SILENT), &[]).err().unwrap().to_string();
+    assert!(said(&at(super::plain::STEPS_MAX + 1)).contains("512 is the most"));
+    let mut stray = at(4);
+    Arc::make_mut(&mut stray.steps).ids[0] = SHAPE.features as u32;
+    assert!(said(&stray).contains("feature 23 of a table of 23"));
+}

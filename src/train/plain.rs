@@ -16,6 +16,12 @@ use candle_nn::ops::sigmoid;
 /// Those of candle, batches that do not fit the net, and what only the fused pass can do.
 pub fn pass(net: &Net, device: &Device, batch: &Batch, noise: Option<&Noise>, first: &[LstmState]) -> Result<Pass> {
     let rows = batch.rows.ok_or_else(|| Error::Msg("a batch without rows".into()))?;
+    if rows.steps > STEPS_MAX {
+        return Err(Error::Msg(format!(
+            "a window of {} steps; without the fused ops {STEPS_MAX} is the most",
+            rows.steps
+        )));
+    }
     let targets = &batch.classes;
     if net.shape.relative > 0 || targets.known.tables > 0 || !targets.soft.is_empty() || targets.is_told {
         return Err(Error::Msg("distances and teachers of benchmark nets are computed on the CPU only".into()));
@@ -44,6 +50,10 @@ pub fn pass(net: &Net, device: &Device, batch: &Batch, noise: Option<&Noise>, fi
     Ok(Pass { loss, decisions, told: Vec::new(), details, last })
 }
 
+/// Longest window, in steps, that is computed this way: candle walks the graph of a window by recursion, some calls a step, and
+/// a thread's stack has an end.
+pub const STEPS_MAX: usize = 512;
+
 struct Plain<'a> {
     net: &'a Net,
     device: &'a Device,
@@ -68,6 +78,8 @@ impl Plain<'_> {
     /// Weighted sums of a table's rows, (lists, width).
     fn bags(&self, table: &str, bags: &Bags) -> Result<Tensor> {
         let table = self.net.var(table)?;
+        // On a GPU a row that is not there ends more than this batch.
+        bags.check(table.dim(0)?)?;
         let sums = Tensor::zeros((bags.len(), table.dim(1)?), table.dtype(), self.device)?;
         if bags.ids.is_empty() {
             return Ok(sums);
@@ -87,6 +99,7 @@ impl Plain<'_> {
 
     /// GELU of product rows and table rows, (members, width).
     fn mix(&self, table: &str, product: &Tensor, plan: &MixPlan) -> Result<Tensor> {
+        plan.check(product.dim(0)?, self.net.var(table)?.dim(0)?)?;
         let groups = product.index_select(&self.ids(&plan.product_row)?, 0)?.add(&self.bags(table, &plan.shared)?)?;
         groups.index_select(&self.ids(&plan.group)?, 0)?.add(&self.bags(table, &plan.own)?)?.gelu()
     }

@@ -20,6 +20,7 @@ pub mod tune;
 use super::metrics::Metrics;
 use super::ops::Compute;
 use super::pick::{no_files, pick};
+use super::plain::STEPS_MAX;
 use super::report::{Report, TrainError};
 use super::shelf::Shelf;
 use crate::corpus::{Corpus, Progress, load_each};
@@ -256,6 +257,9 @@ fn checked(config: &Config) -> Result<Config, TrainError> {
     }
     if config.updates.is_none() && config.minutes.is_none() {
         return setting("a run ends after a number of updates or of minutes; give one");
+    }
+    if config.compute != Compute::Fused && config.window as usize > STEPS_MAX {
+        return Err(TrainError::Setting(format!("on this device a window has at most {STEPS_MAX} steps")));
     }
     config.compute.device()?;
     if !(0.0..0.9).contains(&config.dropout) || !(0.0..0.9).contains(&config.input_dropout) || !config.rate.is_finite()

@@ -51,7 +51,8 @@ impl Bags {
         (&self.ids[start..self.ends[i]], &self.weights[start..self.ends[i]])
     }
 
-    fn check(&self, rows: usize) -> Result<()> {
+    /// Every row is in a table of `rows`.
+    pub(in crate::train) fn check(&self, rows: usize) -> Result<()> {
         match self.ids.iter().find(|id| **id as usize >= rows) {
             Some(id) => Err(Error::Msg(format!("feature {id} of a table of {rows}"))),
             None => Ok(()),
@@ -136,7 +137,8 @@ pub struct MixPlan {
 }
 
 impl MixPlan {
-    fn check(&self, products: usize, rows: usize) -> Result<()> {
+    /// Every row is in a table of `rows`, and every product one of `products`.
+    pub(in crate::train) fn check(&self, products: usize, rows: usize) -> Result<()> {
         let groups = self.product_row.len();
         let fits = self.shared.len() == groups && self.own.len() == self.group.len();
         let known = self.product_row.iter().all(|r| (*r as usize) < products)
